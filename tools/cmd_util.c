@@ -74,7 +74,7 @@ struct cmd_text cmd_bytes(uint64_t bytes)
     }
     if (unit == 0)
         snprintf(text.s, sizeof(text.s), "%" PRIu64 " byte%s", bytes, bytes == 1 ? "" : "s");
-    else if (value == (double)(uint64_t)value)
+    else if ((uint64_t)(value * 10 + 0.5) % 10 == 0)
         snprintf(text.s, sizeof(text.s), "%.0f %s", value, units[unit]);
     else
         snprintf(text.s, sizeof(text.s), "%.1f %s", value, units[unit]);

@@ -44,7 +44,8 @@ if [[ " ${missing[*]} " == *" postgresql"* ]] && ! test -e "$dropin"; then
 fi
 
 install() {
-    apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 install "${missing[@]}" </dev/null
+    apt-get -q -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 \
+        --no-install-recommends install "${missing[@]}" </dev/null
 }
 # Lists that are old name versions that the mirror no longer has.
 install || { apt-get -q update && install; }

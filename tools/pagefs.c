@@ -25,26 +25,39 @@ static void print_help(void)
         "pagefs(7) says what pagefs is and what it guarantees. `pagefs --version` is the version.");
 }
 
-/* The command that argv begins with; *words is how many of argv are its name. */
+/* How many words of argv are the command's name; 0 if they are another's. */
+static int match(const struct cmd *cmd, int argc, char **argv)
+{
+    const char *blank = strchr(cmd->name, ' ');
+    size_t len = blank ? (size_t)(blank - cmd->name) : strlen(cmd->name);
+
+    if (strlen(argv[0]) != len || strncmp(argv[0], cmd->name, len) != 0)
+        return 0;
+    if (!blank)
+        return 1;
+    return argc > 1 && strcmp(argv[1], blank + 1) == 0 ? 2 : 0;
+}
+
 static const struct cmd *find(int argc, char **argv, int *words)
 {
     for (size_t i = 0; i < N_COMMANDS; i++) {
-        const char *name = commands[i]->name, *blank = strchr(name, ' ');
-        size_t len = blank ? (size_t)(blank - name) : strlen(name);
-
-        if (strlen(argv[0]) != len || strncmp(argv[0], name, len) != 0)
-            continue;
-        *words = blank ? 2 : 1;
-        if (!blank || (argc > 1 && strcmp(argv[1], blank + 1) == 0))
+        *words = match(commands[i], argc, argv);
+        if (*words)
             return commands[i];
     }
     return NULL;
 }
 
-static int unknown(const char *first, const char *second)
+/* Say so, and which commands begin like this. */
+static int unknown(const char *word)
 {
-    fprintf(stderr, "pagefs: there is no command '%s%s%s'\nTry 'pagefs --help'.\n", first,
-            second ? " " : "", second ? second : "");
+    size_t len = strlen(word);
+
+    fprintf(stderr, "pagefs: there is no command '%s'", word);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strncmp(commands[i]->name, word, len) == 0)
+            fprintf(stderr, ", but there is '%s'", commands[i]->name);
+    fputs("\nTry 'pagefs --help'.\n", stderr);
     return CMD_USAGE;
 }
 
@@ -67,19 +80,15 @@ static int call_named(int argc, char **argv, bool help)
     static char help_option[] = "--help";
     char *help_argv[] = {NULL, help_option, NULL};
     char title[64];
-    int words = 1;
+    int words;
     const struct cmd *cmd = find(argc, argv, &words);
 
-    if (!cmd && argc == 2 && strcmp(argv[0], "journal") == 0 &&
-        (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
-        return call_named(1, argv, true);
-    if (!cmd && help && strcmp(argv[0], "journal") == 0)
-        cmd = &cmd_journal_dump; /* the only one of its kind */
     if (!cmd)
-        return unknown(argv[0], words == 2 && argc > 1 ? argv[1] : NULL);
+        return unknown(argv[0]);
     snprintf(title, sizeof(title), "pagefs %s", cmd->name);
-    return help ? call(cmd, title, 2, help_argv)
-                : call(cmd, title, argc - words + 1, argv + words - 1);
+    if (help)
+        return call(cmd, title, 2, help_argv);
+    return call(cmd, title, argc - words + 1, argv + words - 1);
 }
 
 int main(int argc, char **argv)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -129,43 +130,49 @@ static int poisoned_error(void)
                              "unmount and mount again to recover");
 }
 
-/* Write at the end, not yet moving it: what a failed write leaves behind is overwritten by the
- * next record or found invalid by recovery. */
-static int write_at_end(struct pfs_journal *j, struct pfs_file *file, const struct iovec *iov,
-                        int iovcnt)
-{
-    uint64_t off = PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, j->end);
-    int err = file->ops->pwritev(file, iov, iovcnt, off);
+/* Where the next record goes. The journal takes it over only when the record is written: what a
+ * failed append leaves behind is overwritten by the next one, or found invalid by recovery. */
+struct place {
+    pfs_lsn end;
+    uint64_t prev;
+};
 
+static int write_at(struct pfs_journal *j, const struct place *at, const struct iovec *iov,
+                    int iovcnt)
+{
+    struct pfs_file *file;
+    int err = pfs_segment_pool_get(j->pool, pfs_segment_start(&j->id, at->end), true, &file);
+
+    if (err)
+        return err;
+    err = file->ops->pwritev(file, iov, iovcnt,
+                             PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, at->end));
     if (err && err != PFS_ENOSPC)
         err = poison(j, "write failed");
     return err;
 }
 
-/* Fill the rest of the segment and move to the next, which exists. */
-static int roll(struct pfs_journal *j, uint64_t left)
+/* Fill the rest of the segment, `left` bytes, and move on to the next. */
+static int roll(struct pfs_journal *j, struct place *at, uint64_t left)
 {
-    struct pfs_record pad = {.lsn = j->end,
+    struct pfs_record pad = {.lsn = at->end,
                              .durable = j->durable,
                              .time_ns = pfs_wall_ns(),
-                             .prev = j->prev,
+                             .prev = at->prev,
                              .op = PFS_OP_PAD,
                              .len = (uint32_t)left};
     struct iovec iov = {.iov_base = j->scratch, .iov_len = PFS_RECORD_HEADER};
-    struct pfs_file *file;
-    int err;
 
     if (left >= PFS_RECORD_HEADER) {
-        err = pfs_segment_pool_get(j->pool, pfs_segment_start(&j->id, j->end), true, &file);
-        if (err)
-            return err;
+        int err;
+
         pfs_record_encode(&pad, NULL, 0, j->scratch);
-        err = write_at_end(j, file, &iov, 1);
+        err = write_at(j, at, &iov, 1);
         if (err)
             return err;
-        j->prev = pad.checksum;
+        at->prev = pad.checksum;
     }
-    j->end += left;
+    at->end += left;
     return 0;
 }
 
@@ -198,9 +205,9 @@ int pfs_journal_append(struct pfs_journal *j, enum pfs_op op, struct pfs_entry *
 {
     uint32_t len = pfs_record_len(entries, n_entries);
     uint64_t left = pfs_segment_size(&j->id) - pfs_segment_offset(&j->id, j->end);
-    struct pfs_record rec = {.op = (uint8_t)op, .time_ns = pfs_wall_ns()};
-    struct pfs_file *file;
-    int err;
+    struct place at = {.end = j->end, .prev = j->prev};
+    struct pfs_record rec = {.op = (uint8_t)op, .durable = j->durable, .time_ns = pfs_wall_ns()};
+    int err = 0;
 
     if (j->poisoned)
         return poisoned_error();
@@ -208,26 +215,19 @@ int pfs_journal_append(struct pfs_journal *j, enum pfs_op op, struct pfs_entry *
         return pfs_fail(PFS_EROFS, "the journal is open read-only");
     if (len == 0 || len > pfs_segment_size(&j->id))
         return pfs_fail(PFS_EINVAL, "a journal record would exceed %u bytes", PFS_RECORD_MAX);
-    if (len > left) {
-        err = pfs_segment_pool_get(j->pool, j->end + left, true, &file);
-        if (!err)
-            err = roll(j, left);
-        if (err)
-            return err;
-    }
-    err = pfs_segment_pool_get(j->pool, pfs_segment_start(&j->id, j->end), true, &file);
+    if (len > left)
+        err = roll(j, &at, left);
     if (err)
         return err;
-    rec.lsn = j->end;
-    rec.durable = j->durable;
-    rec.prev = j->prev;
-    pfs_record_encode(&rec, entries, n_entries, j->scratch);
+    rec.lsn = at.end;
+    rec.prev = at.prev;
     assert(rec.durable <= rec.lsn);
-    err = write_at_end(j, file, j->iov, gather(j, entries, n_entries));
+    pfs_record_encode(&rec, entries, n_entries, j->scratch);
+    err = write_at(j, &at, j->iov, gather(j, entries, n_entries));
     if (err)
         return err;
     j->prev = rec.checksum;
-    j->end += rec.len;
+    j->end = at.end + rec.len;
     *end_out = j->end;
     return 0;
 }
@@ -252,6 +252,7 @@ int pfs_journal_sync(struct pfs_journal *j, pfs_lsn lsn)
     if (j->durable >= lsn)
         return 0;
     assert(lsn <= j->end);
+    pfs_blocking();
     pthread_mutex_lock(&j->sync_mu);
     while (!err && j->durable < lsn) {
         pfs_lsn reached = 0;

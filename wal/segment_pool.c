@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 
@@ -285,6 +286,7 @@ int pfs_segment_pool_get(struct pfs_segment_pool *p, pfs_lsn start, bool create,
     file = find(p, start);
     pthread_mutex_unlock(&p->seg_mu);
     if (!file && create) {
+        pfs_blocking();
         pthread_mutex_lock(&p->make_mu);
         pthread_mutex_lock(&p->seg_mu);
         file = find(p, start); /* the upkeep thread may just have made it */

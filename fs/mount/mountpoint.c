@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/log.h"
 
@@ -119,12 +120,20 @@ bool pfs_mountpoint_device(const char *mountpoint, char *device, size_t size)
     return true;
 }
 
+/* A daemon that was killed leaves its mount behind. Not stat(): the kernel may remember what the
+ * daemon once answered. */
+static bool is_dead(const char *dir)
+{
+    struct statfs sf;
+
+    return statfs(dir, &sf) != 0 && errno == ENOTCONN;
+}
+
 void pfs_mountpoint_detach_dead(const char *mountpoint, const char *device)
 {
     struct topmost top;
-    struct stat st;
 
-    if (stat(mountpoint, &st) == 0 || errno != ENOTCONN)
+    if (!is_dead(mountpoint))
         return;
     if (find_topmost(mountpoint, &top) && strcmp(top.device, device) == 0)
         umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW);
@@ -171,7 +180,6 @@ static char *realpath_of_dead(const char *dir)
     return out;
 }
 
-/* A daemon that was killed leaves its mount behind; every access says ENOTCONN. */
 static int take_away_dead(const char *dir, const char *volume)
 {
     struct topmost top;
@@ -224,7 +232,6 @@ static int check_mountpoint(const char *dir, const char *volume)
 
 int pfs_mountpoint_resolve(const char *dir, const char *volume, char **out)
 {
-    struct stat st;
     char *path;
     int err = 0;
 
@@ -240,7 +247,7 @@ int pfs_mountpoint_resolve(const char *dir, const char *volume, char **out)
         path = realpath_of_dead(dir);
     if (!path)
         return pfs_fail_errno(errno, "mountpoint %s", dir);
-    if (stat(path, &st) != 0 && errno == ENOTCONN)
+    if (is_dead(path))
         err = take_away_dead(path, volume);
     if (!err)
         err = check_mountpoint(path, volume);

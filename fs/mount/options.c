@@ -22,6 +22,7 @@ enum kind {
     ATIME,
     ALLOW,
     THREADS,
+    SPIN,
     MEMTABLE,
     BLOCK_CACHE,
     FLUSH_JOURNAL,
@@ -43,6 +44,7 @@ static const struct word words[] = {
     {"cache", CACHE, 0},
     {"log", LOG, 0},
     {"threads", THREADS, 0},
+    {"spin", SPIN, 0},
     {"memtable", MEMTABLE, 0},
     {"block_cache", BLOCK_CACHE, 0},
     {"flush_journal", FLUSH_JOURNAL, 0},
@@ -96,7 +98,8 @@ static const struct word words[] = {
 
 void pfs_mount_options_init(struct pfs_mount_options *opt)
 {
-    *opt = (struct pfs_mount_options){.threads = PFS_MOUNT_THREADS_DEFAULT};
+    *opt = (struct pfs_mount_options){.threads = PFS_MOUNT_THREADS_DEFAULT,
+                                      .spin_us = PFS_MOUNT_SPIN_DEFAULT};
     pfs_buf_init(&opt->kernel, 64 * 1024);
 }
 
@@ -134,23 +137,24 @@ static int replace(char **slot, const char *value)
     return 0;
 }
 
-static int parse_number(const char *name, const char *value, unsigned long max, size_t *out)
+static int parse_number(const char *name, const char *value, unsigned long min, unsigned long max,
+                        size_t *out)
 {
     char *end;
     unsigned long n;
 
     errno = 0;
     n = strtoul(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end || errno || n < 1 || n > max)
-        return pfs_fail(PFS_EINVAL, "option %s=%s: a whole number from 1 to %lu is needed", name,
-                        value, max);
+    if (value[0] < '0' || value[0] > '9' || *end || errno || n < min || n > max)
+        return pfs_fail(PFS_EINVAL, "option %s=%s: a whole number from %lu to %lu is needed", name,
+                        value, min, max);
     *out = n;
     return 0;
 }
 
 static int parse_mib(const char *name, const char *value, size_t *out)
 {
-    int err = parse_number(name, value, 1 << 20, out);
+    int err = parse_number(name, value, 1, 1 << 20, out);
 
     if (!err)
         *out *= MIB;
@@ -188,9 +192,14 @@ static int apply_value(struct pfs_mount_options *opt, const struct word *w, cons
     case CACHE:
         return parse_cache(opt, value);
     case THREADS:
-        err = parse_number(w->name, value, PFS_MOUNT_THREADS_MAX, &n);
+        err = parse_number(w->name, value, 1, PFS_MOUNT_THREADS_MAX, &n);
         if (!err)
             opt->threads = (unsigned)n;
+        return err;
+    case SPIN:
+        err = parse_number(w->name, value, 0, PFS_MOUNT_SPIN_MAX, &n);
+        if (!err)
+            opt->spin_us = (unsigned)n;
         return err;
     case MEMTABLE:
         return parse_mib(w->name, value, &opt->memtable_bytes);

@@ -23,6 +23,8 @@ enum pfs_allow {
 
 #define PFS_MOUNT_THREADS_DEFAULT 64
 #define PFS_MOUNT_THREADS_MAX     1024
+#define PFS_MOUNT_SPIN_DEFAULT    50
+#define PFS_MOUNT_SPIN_MAX        10000
 
 struct pfs_mount_options {
     char *volume;     /* absolute path; set by the caller, owned */
@@ -34,8 +36,9 @@ struct pfs_mount_options {
     enum pfs_cache_mode cache;
     enum pfs_atime atime;
     enum pfs_allow allow;
-    unsigned threads;           /* that answer requests, at most */
-    size_t memtable_bytes;      /* 0: the store's default, as the next two */
+    unsigned threads;      /* that answer requests, at most */
+    unsigned spin_us;      /* a reader that runs dry looks again for so long; 0: sleeps at once */
+    size_t memtable_bytes; /* 0: the store's default, as the next two */
     size_t block_cache_bytes;   /* decompressed layer blocks */
     size_t flush_journal_bytes; /* journal before it goes into a layer */
     struct pfs_buf kernel;      /* "nodev,noexec": for mount(2), in the order given; no NUL */

@@ -32,6 +32,8 @@ void pfs_mount_options_print(const struct pfs_mount_options *opt, char *out, siz
     pfs_text_printf(&text, "%s,%s,cache=%s,threads=%u", opt->readonly ? "ro" : "rw",
                     atime_names[opt->atime], opt->cache == PFS_CACHE_DIRECT ? "direct" : "kernel",
                     opt->threads);
+    if (opt->spin_us != PFS_MOUNT_SPIN_DEFAULT)
+        pfs_text_printf(&text, ",spin=%u", opt->spin_us);
     if (opt->no_xattr)
         pfs_text_add(&text, ",noxattr");
     if (opt->branch) {

@@ -11,15 +11,12 @@
 #include "base/log.h"
 #include "fs/mount/control.h"
 #include "fs/mount/init_patch.h"
+#include "fs/mount/loop.h"
 #include "fs/mount/mount.h"
 #include "fs/mount/mountpoint.h"
 #include "fs/mount/ops.h"
 #include "fs/mount/signals.h"
 #include "fs/mount/wire.h"
-
-/* Threads kept for the next burst; each has a buffer of a megabyte, of which it has touched what
- * its largest request took. */
-#define IDLE_THREADS 16
 
 /* How long to wait for a daemon that has been unmounted and still syncs. */
 #define DEPARTING_WAIT_MS 10000
@@ -148,24 +145,6 @@ static void set_readahead(const char *device)
     close(fd);
 }
 
-static int run_loop(struct pfs_mount *m)
-{
-    struct fuse_loop_config *config = fuse_loop_cfg_create();
-    int result;
-
-    if (!config)
-        return pfs_fail(PFS_ENOMEM, "out of memory");
-    fuse_loop_cfg_set_clone_fd(config, 0);
-    fuse_loop_cfg_set_max_threads(config, m->opt->threads);
-    fuse_loop_cfg_set_idle_threads(config,
-                                   m->opt->threads < IDLE_THREADS ? m->opt->threads : IDLE_THREADS);
-    result = fuse_session_loop_mt(m->se, config);
-    fuse_loop_cfg_destroy(config);
-    if (result < 0)
-        return pfs_fail_errno(-result, "serving %s ended", m->opt->mountpoint);
-    return 0;
-}
-
 /* From the first request to the last. */
 static int serve(struct pfs_mount *m, pfs_mount_ready_cb *ready, void *ctx)
 {
@@ -187,7 +166,7 @@ static int serve(struct pfs_mount *m, pfs_mount_ready_cb *ready, void *ctx)
         pfs_log_info("mount", "volume %s is mounted on %s", m->opt->volume, mountpoint);
         if (ready)
             ready(ctx);
-        err = run_loop(m);
+        err = pfs_loop_run(m->se, m->opt->threads, m->opt->spin_us);
     } else if (!err) {
         err = pfs_fail(PFS_EBUSY, "ended by a signal before it was ready");
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fs/mount/init_patch.h"
+#include "fs/mount/loop.h"
 #include "fs/tree/tree.h"
 
 #define OPCODES 64
@@ -133,7 +134,7 @@ static void note(const char *request, size_t len)
 
 static ssize_t wire_read(int fd, void *buf, size_t size, void *userdata)
 {
-    ssize_t n = read(fd, buf, size);
+    ssize_t n = pfs_loop_read(fd, buf, size);
 
     (void)userdata;
     if (n >= (ssize_t)sizeof(struct fuse_in_header)) {

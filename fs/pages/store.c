@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -282,6 +283,7 @@ static int stall(struct pfs_store *s)
     int err;
 
     s->stalls++;
+    pfs_blocking();
     if (!s->upkeep_runs) { /* nobody else will do it */
         bool more;
 
@@ -338,6 +340,7 @@ static void slow_down(struct pfs_store *s)
         return;
     ts.tv_nsec = (long)((double)STALL_STEP_NS * (double)(used - limit / 2) / (double)limit * 2);
     s->stalls++;
+    pfs_blocking();
     nanosleep(&ts, NULL);
 }
 
@@ -360,7 +363,7 @@ int pfs_store_commit(struct pfs_store *s, enum pfs_op op, const struct pfs_entry
     pfs_record_seal_payloads(entries, n_entries);
     slow_down(s);
 
-    pthread_mutex_lock(&s->commit_mu);
+    pfs_mutex_lock(&s->commit_mu);
     err = make_room(s);
     if (!err)
         err = pfs_memtable_reserve(s->active->mt, entries, n_entries);

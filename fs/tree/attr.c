@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "base/clock.h"
 #include "fs/tree/acl.h"
 #include "fs/tree/name.h"
@@ -16,7 +17,7 @@ int pfs_tree_getattr(struct pfs_tree *tree, uint64_t ino, struct pfs_attr *attr)
 
     if (err)
         return err;
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     pfs_inode_attr(tree, inode, attr);
     pthread_mutex_unlock(&inode->mu);
     pfs_inode_put(tree, inode, 1);
@@ -127,7 +128,7 @@ int pfs_tree_setattr(struct pfs_tree *tree, uint64_t ino, unsigned what, const s
     err = pfs_inode_get(tree, ino, &inode);
     if (err)
         return err;
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     if (inode
             ->gone) /* nothing of it is left to journal; what still looks at it sees it as it was */
         err = 0;
@@ -146,7 +147,7 @@ int pfs_tree_readlink(struct pfs_tree *tree, uint64_t ino, char *buf)
 
     if (err)
         return err;
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     if (S_ISLNK(inode->v.mode) && inode->v.target)
         strcpy(buf, inode->v.target); /* never over PFS_SYMLINK_MAX, see ivalue.h */
     else

@@ -3,13 +3,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "fs/tree/name.h"
 
 static int emit_dot(struct pfs_inode *dir, uint64_t off, pfs_readdir_cb *cb, void *ctx)
 {
     struct pfs_attr attr = {.mode = S_IFDIR};
 
-    pthread_mutex_lock(&dir->mu);
+    pfs_mutex_lock(&dir->mu);
     attr.ino = off == 0 ? dir->ino : dir->v.parent;
     pthread_mutex_unlock(&dir->mu);
     return cb(ctx, off == 0 ? "." : "..", &attr, off + 1);
@@ -39,7 +40,7 @@ static int emit_entry(struct pfs_tree *tree, const struct pfs_version *v, bool w
             return 0; /* it went while we looked */
         if (err)
             return err;
-        pthread_mutex_lock(&inode->mu);
+        pfs_mutex_lock(&inode->mu);
         pfs_inode_attr(tree, inode, &attr);
         pthread_mutex_unlock(&inode->mu);
     }

@@ -2,6 +2,7 @@
 #include <linux/falloc.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "fs/tree/pageio.h"
@@ -73,7 +74,7 @@ int pfs_file_fallocate(struct pfs_tree *tree, struct pfs_handle *handle, int mod
         if (err)
             return err;
     }
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     if (!S_ISREG(inode->v.mode))
         err = PFS_ENOTSUP;
     else if (what == 0)

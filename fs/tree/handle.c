@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "base/log.h"
 #include "fs/tree/truncate.h"
 
@@ -24,7 +25,7 @@ int pfs_handle_open(struct pfs_tree *tree, struct pfs_inode *inode, int flags,
     }
     handle->inode = inode;
     handle->sync_writes = (flags & O_DSYNC) != 0; /* O_SYNC has that bit too */
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     if (inode->gone)
         err = PFS_ENOENT;
     else if ((flags & O_DIRECTORY) && !S_ISDIR(inode->v.mode))
@@ -86,7 +87,7 @@ void pfs_tree_release(struct pfs_tree *tree, struct pfs_handle *handle)
 {
     struct pfs_inode *inode = handle->inode;
 
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     inode->opens--;
     if (inode->opens == 0 && inode->v.nlink == 0 && !inode->gone)
         reap(tree, inode);
@@ -102,7 +103,7 @@ int pfs_file_sync(struct pfs_tree *tree, struct pfs_handle *handle, bool data_on
     pfs_lsn lsn;
     int err = 0;
 
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     if (!data_only)
         err = pfs_inode_write_times(tree, inode);
     lsn = inode->last_lsn;

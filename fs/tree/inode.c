@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "base/log.h"
 
 static unsigned bucket_of(uint64_t ino)
@@ -90,7 +91,7 @@ int pfs_inode_get(struct pfs_tree *tree, uint64_t ino, struct pfs_inode **out)
     if (inode) {
         inode->refs++;
         pthread_mutex_unlock(stripe);
-        pthread_mutex_lock(&inode->mu); /* whoever loads it holds this */
+        pfs_mutex_lock(&inode->mu); /* whoever loads it holds this */
         err = inode->failed ? PFS_ENOENT : 0;
         pthread_mutex_unlock(&inode->mu);
     } else {
@@ -99,7 +100,7 @@ int pfs_inode_get(struct pfs_tree *tree, uint64_t ino, struct pfs_inode **out)
             pthread_mutex_unlock(stripe);
             return pfs_fail(PFS_ENOMEM, "out of memory");
         }
-        pthread_mutex_lock(&inode->mu);
+        pfs_mutex_lock(&inode->mu);
         pthread_mutex_unlock(stripe);
         err = load(tree, inode);
         inode->failed = err != 0;
@@ -143,7 +144,7 @@ void pfs_inode_put(struct pfs_tree *tree, struct pfs_inode *inode, uint64_t coun
     /* With one reference left nobody but us can make it dirty; a new reference can. */
     while (inode->refs == count && inode->dirty && !inode->gone) {
         pthread_mutex_unlock(stripe);
-        pthread_mutex_lock(&inode->mu);
+        pfs_mutex_lock(&inode->mu);
         if (pfs_inode_write_times(tree, inode))
             inode->dirty = false; /* logged where it failed; the times are lost, nothing else */
         pthread_mutex_unlock(&inode->mu);
@@ -184,7 +185,7 @@ int pfs_inode_write_all(struct pfs_tree *tree)
 
     for (unsigned i = 0; i < PFS_ICACHE_BUCKETS && !err; i++)
         for (struct pfs_inode *inode = tree->buckets[i]; inode && !err; inode = inode->next) {
-            pthread_mutex_lock(&inode->mu);
+            pfs_mutex_lock(&inode->mu);
             err = pfs_inode_write_times(tree, inode);
             pthread_mutex_unlock(&inode->mu);
         }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "base/clock.h"
 #include "fs/tree/acl.h"
 #include "fs/tree/handle.h"
@@ -16,7 +17,7 @@
 
 static void attr_of(struct pfs_tree *tree, struct pfs_inode *inode, struct pfs_attr *attr)
 {
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     pfs_inode_attr(tree, inode, attr);
     pthread_mutex_unlock(&inode->mu);
 }
@@ -27,7 +28,7 @@ static int lookup_ino(struct pfs_tree *tree, struct pfs_inode *dir, const char *
     struct pfs_name_slot slot;
     int err = 0;
 
-    pthread_mutex_lock(&dir->mu);
+    pfs_mutex_lock(&dir->mu);
     if (!S_ISDIR(dir->v.mode))
         err = PFS_ENOTDIR;
     *ino_out = strcmp(name, ".") == 0 ? dir->ino : dir->v.parent;
@@ -157,7 +158,7 @@ static int give_birth_locked(struct pfs_tree *tree, struct birth *b, struct pfs_
     pfs_lsn lsn;
     int err;
 
-    pthread_mutex_lock(&b->dir->mu);
+    pfs_mutex_lock(&b->dir->mu);
     err = check_dir(b->dir);
     if (!err)
         err = pfs_dentry_free_slot(tree, b->dir->ino, b->name, &b->slot);
@@ -200,7 +201,7 @@ static int give_birth(struct pfs_tree *tree, uint64_t parent, struct birth *b,
     err = pfs_inode_get(tree, parent, &b->dir);
     if (err)
         return err;
-    pthread_mutex_lock(&tree->names_mu);
+    pfs_mutex_lock(&tree->names_mu);
     err = give_birth_locked(tree, b, out);
     pthread_mutex_unlock(&tree->names_mu);
     pfs_inode_put(tree, b->dir, 1);
@@ -348,10 +349,10 @@ int pfs_tree_link(struct pfs_tree *tree, uint64_t ino, uint64_t parent, const ch
         return err;
     err = pfs_inode_get(tree, parent, &dir);
     if (!err) {
-        pthread_mutex_lock(&tree->names_mu);
-        pthread_mutex_lock(&dir->mu);
+        pfs_mutex_lock(&tree->names_mu);
+        pfs_mutex_lock(&dir->mu);
         if (inode != dir)
-            pthread_mutex_lock(&inode->mu);
+            pfs_mutex_lock(&inode->mu);
         err = link_locked(tree, inode, dir, name);
         if (inode != dir)
             pthread_mutex_unlock(&inode->mu);

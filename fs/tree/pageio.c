@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blocking.h"
 #include "base/bytes.h"
 
 static void view_of(struct pfs_tree *tree, const struct pfs_inode *inode,
@@ -19,7 +20,7 @@ static void view_of(struct pfs_tree *tree, const struct pfs_inode *inode,
 
 void pfs_extent_view(struct pfs_tree *tree, struct pfs_inode *inode, struct pfs_extent_view *view)
 {
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     view_of(tree, inode, view);
     pthread_mutex_unlock(&inode->mu);
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "fs/tree/pageio.h"
@@ -56,7 +57,7 @@ static void note_access(struct pfs_tree *tree, struct pfs_inode *inode)
     if (tree->readonly || tree->config.atime == PFS_ATIME_NOATIME)
         return;
     now = pfs_wall_ns();
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     if (tree->config.atime == PFS_ATIME_STRICT || inode->v.atime_ns <= inode->v.mtime_ns ||
         inode->v.atime_ns <= inode->v.ctime_ns || inode->v.atime_ns + 86400 * PFS_NS_PER_S < now) {
         inode->v.atime_ns = now;

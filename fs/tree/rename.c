@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "base/clock.h"
 #include "fs/tree/inode.h"
 #include "fs/tree/name.h"
@@ -54,7 +55,7 @@ static int is_above(struct pfs_tree *tree, struct pfs_inode *inode, struct pfs_i
         err = pfs_inode_get(tree, at, &step);
         if (err)
             return err;
-        pthread_mutex_lock(&step->mu);
+        pfs_mutex_lock(&step->mu);
         at = step->v.parent;
         pthread_mutex_unlock(&step->mu);
         pfs_inode_put(tree, step, 1);
@@ -203,7 +204,7 @@ static int lock_and_rename(struct renaming *r, unsigned flags)
                 all[i] = NULL;
     for (int i = 0; i < 4; i++)
         if (all[i])
-            pthread_mutex_lock(&all[i]->mu);
+            pfs_mutex_lock(&all[i]->mu);
     if (!S_ISDIR(r->new_dir->v.mode))
         err = PFS_ENOTDIR;
     else if (r->new_dir->v.nlink == 0)
@@ -283,7 +284,7 @@ int pfs_tree_rename(struct pfs_tree *tree, uint64_t parent, const char *name, ui
     if (!err)
         err = pfs_inode_get(tree, new_parent, &r->new_dir);
     if (!err) {
-        pthread_mutex_lock(&tree->names_mu);
+        pfs_mutex_lock(&tree->names_mu);
         err = rename_locked(r, flags);
         pthread_mutex_unlock(&tree->names_mu);
     }

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "base/clock.h"
 #include "fs/tree/inode.h"
 #include "fs/tree/name.h"
@@ -82,8 +83,8 @@ static int remove_named(struct pfs_tree *tree, struct pfs_inode *dir, const char
         err = pfs_inode_get(tree, slot.child, &inode);
     if (err)
         return err;
-    pthread_mutex_lock(&dir->mu);
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&dir->mu);
+    pfs_mutex_lock(&inode->mu);
     err = remove_locked(tree, dir, inode, &slot.key, want_dir);
     pthread_mutex_unlock(&inode->mu);
     pthread_mutex_unlock(&dir->mu);
@@ -108,7 +109,7 @@ static int remove_name(struct pfs_tree *tree, uint64_t parent, const char *name,
     err = pfs_inode_get(tree, parent, &dir);
     if (err)
         return err;
-    pthread_mutex_lock(&tree->names_mu);
+    pfs_mutex_lock(&tree->names_mu);
     err = remove_named(tree, dir, name, want_dir);
     pthread_mutex_unlock(&tree->names_mu);
     pfs_inode_put(tree, dir, 1);

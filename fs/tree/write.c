@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "fs/tree/inode.h"
@@ -233,7 +234,7 @@ int pfs_file_write(struct pfs_tree *tree, struct pfs_handle *handle, const void 
         return PFS_EFBIG;
     if (size == 0)
         return 0;
-    pthread_mutex_lock(&handle->inode->mu);
+    pfs_mutex_lock(&handle->inode->mu);
     err = write_locked(&w, buf, size, off, kill_priv);
     lsn = handle->inode->last_lsn;
     pthread_mutex_unlock(&handle->inode->mu);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "fs/tree/acl.h"
@@ -119,7 +120,7 @@ int pfs_tree_getxattr(struct pfs_tree *tree, uint64_t ino, const char *name, voi
     err = pfs_inode_get(tree, ino, &inode);
     if (err)
         return err;
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     any = inode->v.n_xattrs > 0 && !inode->gone;
     pthread_mutex_unlock(&inode->mu);
     *len_out = 0;
@@ -257,7 +258,7 @@ int pfs_tree_setxattr(struct pfs_tree *tree, uint64_t ino, const char *name, con
     err = pfs_inode_get(tree, ino, &inode);
     if (err)
         return err;
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     if (inode->gone)
         err = PFS_ENOENT;
     else if (strcmp(name, PFS_ACL_ACCESS) == 0)
@@ -279,7 +280,7 @@ int pfs_tree_removexattr(struct pfs_tree *tree, uint64_t ino, const char *name)
     err = pfs_inode_get(tree, ino, &inode);
     if (err)
         return err;
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     if (inode->gone)
         err = PFS_ENOENT;
     else if (inode->v.n_xattrs == 0)
@@ -327,7 +328,7 @@ int pfs_tree_listxattr(struct pfs_tree *tree, uint64_t ino, char *list, size_t s
 
     if (err)
         return err;
-    pthread_mutex_lock(&inode->mu);
+    pfs_mutex_lock(&inode->mu);
     any = inode->v.n_xattrs > 0 && !inode->gone;
     pthread_mutex_unlock(&inode->mu);
     pfs_buf_init(&names, PFS_XATTR_MAX);

@@ -20,8 +20,6 @@ ROWS = [
     ("tpcb-8-fpw", "  full_page_writes on everywhere", "tps", ("ratio", 1.0)),
     ("tpcb-8-bytes", "Bytes to disk, TPC-B, 8 clients", "B/transaction", None),
     ("tpcb-8-fpw-bytes", "  full_page_writes on everywhere", "B/transaction", None),
-    ("tpcb-8-daemon", "  of those, by the daemon itself", "B/transaction", None),
-    ("tpcb-8-fpw-daemon", "  the same, full_page_writes on", "B/transaction", None),
     ("select", "Select only, 8 clients", "tps", ("ratio", 0.95)),
     ("randread", "8 KiB reads, random", "1/s", None),
     ("seqread", "8 KiB reads, sequential", "1/s", None),

@@ -92,6 +92,7 @@ python3 "$here/report.py" "$measurements" ${json:+"$json"}
 cat <<END
 
 Postgres: on pagefs full_page_writes=off, which is safe there; elsewhere on, which is its default.
-fio and the small files: through the page cache, one thread, $fio_seconds s. Bytes are the disk's.
+fio and the small files: through the page cache, one thread, $fio_seconds s. Bytes are those that
+the disk was told to write, by whomever: nothing else should be at work.
 xfs and btrfs are in files on that disk, through loop devices.
 END

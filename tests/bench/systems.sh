@@ -7,7 +7,7 @@
 declare -A root
 systems=()
 
-# device_counter: sectors of 512 bytes that the disk below $T has been told to write
+# device_sectors: sectors of 512 bytes that the disk below $T has been told to write
 device_sectors() {
     local number
     number=$(stat -c %d "$T")
