@@ -39,6 +39,8 @@ BUILD  ?= build
 OUT    := $(BUILD)/$(CONFIG)
 BIN    := $(OUT)/bin
 LIB    := $(OUT)/libpagefs.a
+# What tests share; of it a test gets the files that it needs.
+TESTLIB := $(OUT)/libtest.a
 
 # ---- sources -----------------------------------------------------------------------------------
 ROOMS    := base wal consensus objstore fs/pages fs/tree fs/mount
@@ -109,7 +111,7 @@ all: $(BINS) ## build the programs into build/COMPILER-release/bin
 tests: $(UNIT_BIN) $(SIM_BIN) $(FUZZ_BIN) $(TOOL_BIN) ## build the test programs
 
 # Files that are rewritten only when what they say changes. Every object hangs on the flags, the
-# library on the list of its sources: one that was removed must leave it.
+# libraries on the list of their sources: one that was removed must leave them.
 say_in = mkdir -p $(@D) && { echo '$(1)' | cmp -s - $@ || echo '$(1)' > $@; }
 
 $(OUT)/flags: FORCE
@@ -118,14 +120,16 @@ $(OUT)/flags: FORCE
 	@$(call say_in,$(CC) $(ALL_CFLAGS))
 
 $(OUT)/sources: FORCE
-	@$(call say_in,$(LIB_SRC))
+	@$(call say_in,$(LIB_SRC) $(TESTLIB_SRC))
 
 $(OUT)/obj/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(LIB): $(call obj,$(LIB_SRC)) $(OUT)/sources
+$(LIB): $(call obj,$(LIB_SRC))
+$(TESTLIB): $(call obj,$(TESTLIB_SRC))
+$(LIB) $(TESTLIB): $(OUT)/sources
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
@@ -138,10 +142,10 @@ $(PROGRAMS:%=$(BIN)/%): $(BIN)/%: $(OUT)/obj/tools/%.o $(LIB)
 $(NAMES:%=$(BIN)/%): $(BIN)/pagefs
 	$(Q)ln -sf pagefs $@
 
-$(UNIT_BIN) $(SIM_BIN) $(TOOL_BIN): $(OUT)/%: $(OUT)/obj/%.o $(call obj,$(TESTLIB_SRC)) $(LIB)
+$(UNIT_BIN) $(SIM_BIN) $(TOOL_BIN): $(OUT)/%: $(OUT)/obj/%.o $(TESTLIB) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(LIB) $(PKG_LIBS) $(TEST_LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(TESTLIB) $(LIB) $(PKG_LIBS) $(TEST_LIBS)
 
 $(SIM_BIN): $(call obj,$(SIMLIB_SRC))
 

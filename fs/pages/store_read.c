@@ -29,12 +29,12 @@ int pfs_store_payload(struct pfs_store *s, const struct pfs_mem_version *v, void
 {
     int err;
 
+    if (v->len == 0)
+        return 0;
     if (v->data) {
         memcpy(buf, v->data, v->len);
         return 0;
     }
-    if (v->len == 0)
-        return 0;
     err = pfs_journal_pread(s->journal, buf, v->len, v->pos);
     if (err)
         return err;

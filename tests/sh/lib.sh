@@ -78,7 +78,7 @@ ok() {
     shift
     "$@" >"$output" 2>&1
     code=$?
-    if test $code = 0; then
+    if test "$code" = 0; then
         pass "$name"
     else
         fail "$name"
@@ -94,7 +94,7 @@ not_ok() {
     shift
     "$@" >"$output" 2>&1
     code=$?
-    if test $code -gt 0 && test $code -lt 126; then
+    if test "$code" -gt 0 && test "$code" -lt 126; then
         pass "$name"
     else
         fail "$name"
