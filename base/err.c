@@ -118,7 +118,8 @@ int pfs_context(int err, const char *fmt, ...)
     vsnprintf(message, sizeof(message), fmt, ap);
     va_end(ap);
     len = strlen(message);
-    snprintf(message + len, sizeof(message) - len, ": %s", inner[0] ? inner : pfs_err_text(err));
+    snprintf(message + len, sizeof(message) - len, ": %.*s", (int)(sizeof(message) - len),
+             inner[0] ? inner : pfs_err_text(err));
     return err;
 }
 

@@ -20,7 +20,9 @@ struct cmd {
     const char *usage;   /* what follows the command's name on its command line */
     const char *help;    /* what --help says below that */
     int usage_code;      /* exit code for a wrong command line */
-    /* argv[0] is the command as the user called it; getopt's state is fresh. Returns the exit code. */
+    int failed_code;     /* exit code if the answer can't be written */
+    /* argv[0] is the command as the user called it, getopt's state is fresh. Returns the exit
+     * code. */
     int (*run)(const struct cmd *cmd, int argc, char **argv);
 };
 

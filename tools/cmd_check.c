@@ -27,7 +27,8 @@ struct checking {
     const char *path;
     const struct pfs_branch_ref *branch; /* NULL: not there yet */
     bool json;
-    bool tty; /* somebody watches standard error */
+    bool tty;   /* somebody watches standard error */
+    bool shown; /* a line of progress stands on the terminal */
     uint64_t shown_ns;
     uint64_t n_faults;
     int code;
@@ -35,24 +36,27 @@ struct checking {
     struct pfs_tree_check_stats sums;
 };
 
-/* --- what is said ------------------------------------------------------------------------------ */
+/* --- what is said ----------------------------------------------------------------------------- */
 
 static void clear_progress(struct checking *k)
 {
-    if (k->tty && k->shown_ns)
+    if (k->shown)
         fputs("\r\033[K", stderr);
+    k->shown = false;
 }
 
-static void show_progress(struct checking *k, const char *text)
+/* now: whatever was said a moment ago. */
+static void show_progress(struct checking *k, bool now, const char *text)
 {
-    uint64_t now = pfs_mono_ns();
+    uint64_t ns = pfs_mono_ns();
 
-    if (!k->tty || k->json || (k->shown_ns && now - k->shown_ns < PROGRESS_NS))
+    if (!k->tty || k->json || (!now && ns - k->shown_ns < PROGRESS_NS))
         return;
     clear_progress(k);
     fprintf(stderr, "%s: %s", k->branch->name, text);
     fflush(stderr);
-    k->shown_ns = now;
+    k->shown = true;
+    k->shown_ns = ns;
 }
 
 /* file may be NULL; then, or when the text begins with it, the text says all. */
@@ -106,10 +110,10 @@ static void on_tree_progress(void *ctx, const struct pfs_tree_check_stats *s)
 
     snprintf(text, sizeof(text), "%" PRIu64 " inodes, %" PRIu64 " entries, %" PRIu64 " pages",
              s->inodes, s->entries, s->pages);
-    show_progress(ctx, text);
+    show_progress(ctx, false, text);
 }
 
-/* --- the work ---------------------------------------------------------------------------------- */
+/* --- the work --------------------------------------------------------------------------------- */
 
 static void add_branch(struct checking *k, const struct pfs_store_stats *store,
                        const struct pfs_tree_check_stats *tree)
@@ -145,11 +149,10 @@ static void check_store(struct checking *k, struct pfs_store *store, uint64_t na
     pfs_store_stats(store, &stats);
     snprintf(text, sizeof(text), "%" PRIu64 " layers (%s) and %s of journal", stats.layers,
              cmd_bytes(stats.layer_bytes).s, cmd_bytes(stats.head - stats.flushed).s);
-    show_progress(k, text);
+    show_progress(k, true, text);
     err = pfs_store_verify(store, on_damage, k);
     if (err && err != PFS_ECORRUPT) /* damage was reported as it was found */
         add_error(k, err);
-    k->shown_ns = 0;
     err = pfs_tree_check(store, name_seed, &cb, &tree);
     if (err && err != PFS_ECORRUPT)
         add_error(k, err);
@@ -165,7 +168,7 @@ static void check_branch(struct checking *k, struct pfs_volume *volume)
     int err;
 
     pfs_volume_store_config(volume, k->branch, &config, dir);
-    show_progress(k, "opening");
+    show_progress(k, true, "opening");
     err = pfs_store_open(&config, &store);
     if (err) {
         add_error(k, err);
@@ -176,7 +179,7 @@ static void check_branch(struct checking *k, struct pfs_volume *volume)
         add_error(k, PFS_EIO);
 }
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void print_summary(const struct checking *k)
 {
@@ -273,5 +276,6 @@ const struct cmd cmd_check = {
             "Exit codes, as fsck(8) has them: 0 no errors, 4 errors were found, 8 the check could\n"
             "not be made (no such volume, in use, newer format), 12 both, 16 wrong usage.\n",
     .usage_code = CHECK_USAGE,
+    .failed_code = CHECK_FAILED,
     .run = run,
 };

@@ -98,5 +98,6 @@ const struct cmd cmd_init = {
             "\n"
             "Exit codes: 0 made, 1 not made, 2 wrong usage.\n",
     .usage_code = CMD_USAGE,
+    .failed_code = CMD_FAILED,
     .run = run,
 };

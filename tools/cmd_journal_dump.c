@@ -1,5 +1,5 @@
-/* pagefs journal dump: the records of a branch's journal, a line each. It only looks at the files, so
- * it works beside a running mount and on a volume that won't open. */
+/* pagefs journal dump: the records of a branch's journal, a line each. It only looks at the files,
+ * so it works beside a running mount and on a volume that won't open. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,8 +50,8 @@ static int parse_limit(const char *text, uint64_t *out)
 }
 
 /* The segment to begin with. Those that are only kept for reuse are left out: the journal is what
- * hangs together with the place up to which all is in layers, as the manifest says; if that can't be
- * read, it begins with the oldest segment. */
+ * hangs together with the place up to which all is in layers, as the manifest says; if that can't
+ * be read, it begins with the oldest segment. */
 static pfs_lsn oldest(const struct dump *d, const pfs_lsn *starts, unsigned n)
 {
     unsigned at = 0;
@@ -145,7 +145,7 @@ static int print_records(struct dump *d, struct pfs_reader *reader)
         cmd_journal_print(&d->form, &rec, entries);
         d->n_printed++;
         if (ferror(stdout))
-            return CMD_FAILED;
+            return CMD_OK; /* main() says it */
     }
     if (err == PFS_ETORN)
         return judge_end(d, reader);
@@ -268,5 +268,6 @@ const struct cmd cmd_journal_dump = {
         "\n"
         "Exit codes: 0 printed, 1 not to be had, 2 wrong usage, 4 the journal is damaged.\n",
     .usage_code = CMD_USAGE,
+    .failed_code = CMD_FAILED,
     .run = run,
 };

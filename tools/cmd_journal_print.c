@@ -170,7 +170,7 @@ static void print_text(const struct cmd_journal_form *form, const struct pfs_rec
         print_entry(&entries[i]);
 }
 
-/* --- JSON lines -------------------------------------------------------------------------------- */
+/* --- JSON lines ------------------------------------------------------------------------------- */
 
 /* Names are bytes, JSON is UTF-8: a name that isn't gets escaped, and the field another name. */
 static void set_name(json_t *j, const char *name, size_t len)

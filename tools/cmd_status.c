@@ -1,6 +1,6 @@
 /* pagefs status: what a volume is and how it is. A running mount is asked through its control
- * socket (fs/mount/status.c has the fields); a volume that nobody has mounted is opened read-only and
- * described in the same words, so that there is one JSON for both. */
+ * socket (fs/mount/status.c has the fields); a volume that nobody has mounted is opened read-only
+ * and described in the same words, so that there is one JSON for both. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,5 +187,6 @@ const struct cmd cmd_status = {
             "\n"
             "Exit codes: 0 said, 1 not to be had, 2 wrong usage.\n",
     .usage_code = CMD_USAGE,
+    .failed_code = CMD_FAILED,
     .run = run,
 };

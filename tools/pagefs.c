@@ -1,6 +1,5 @@
 /* pagefs: the command line of a volume. Called as mkfs.pagefs it is `pagefs init`, called as
  * fsck.pagefs it is `pagefs check`, so that mkfs(8) and fsck(8) find it. */
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,18 +60,20 @@ static int unknown(const char *word)
     return CMD_USAGE;
 }
 
+/* What was printed must have arrived. */
+static int finish(const char *title, int code, int failed_code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    fprintf(stderr, "%s: cannot write to standard output\n", title);
+    return code ? code : failed_code;
+}
+
 /* Run a command under `title`, as getopt and all messages will call it. */
 static int call(const struct cmd *cmd, char *title, int argc, char **argv)
 {
-    int code;
-
     argv[0] = title;
-    code = cmd->run(cmd, argc, argv);
-    if (fflush(stdout) != 0 && code == CMD_OK) {
-        fprintf(stderr, "%s: cannot write to standard output\n", title);
-        code = CMD_FAILED;
-    }
-    return code;
+    return finish(title, cmd->run(cmd, argc, argv), cmd->failed_code);
 }
 
 static int call_named(int argc, char **argv, bool help)
@@ -91,6 +92,27 @@ static int call_named(int argc, char **argv, bool help)
     return call(cmd, title, argc - words + 1, argv + words - 1);
 }
 
+/* As `pagefs`, with the command's name in argv. */
+static int call_any(int argc, char **argv)
+{
+    if (argc < 2) {
+        fputs("pagefs: a command is missing\nTry 'pagefs --help'.\n", stderr);
+        return CMD_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("pagefs %s\n", PFS_VERSION);
+        return finish("pagefs", CMD_OK, CMD_FAILED);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        (strcmp(argv[1], "help") == 0 && argc == 2)) {
+        print_help();
+        return finish("pagefs", CMD_OK, CMD_FAILED);
+    }
+    if (strcmp(argv[1], "help") == 0)
+        return call_named(argc - 2, argv + 2, true);
+    return call_named(argc - 1, argv + 1, false);
+}
+
 int main(int argc, char **argv)
 {
     static char mkfs[] = "mkfs.pagefs", fsck[] = "fsck.pagefs";
@@ -102,18 +124,5 @@ int main(int argc, char **argv)
         return call(&cmd_init, mkfs, argc, argv);
     if (strcmp(name, fsck) == 0)
         return call(&cmd_check, fsck, argc, argv);
-    if (argc < 2) {
-        fputs("pagefs: a command is missing\nTry 'pagefs --help'.\n", stderr);
-        return CMD_USAGE;
-    }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
-        return printf("pagefs %s\n", PFS_VERSION) < 0 ? CMD_FAILED : CMD_OK;
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        (strcmp(argv[1], "help") == 0 && argc == 2)) {
-        print_help();
-        return CMD_OK;
-    }
-    if (strcmp(argv[1], "help") == 0)
-        return call_named(argc - 2, argv + 2, true);
-    return call_named(argc - 1, argv + 1, false);
+    return call_any(argc, argv);
 }

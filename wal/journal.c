@@ -14,6 +14,7 @@
 #include "wal/segment_pool.h"
 
 #define WRITEBACK_BYTES (UINT64_C(1) << 20)
+#define REWRITE_CHUNK   (UINT64_C(1) << 20)
 
 struct pfs_journal {
     struct pfs_segment_pool *pool;
@@ -78,6 +79,63 @@ static int sync_range(struct pfs_journal *j, pfs_lsn from, pfs_lsn to)
     return 0;
 }
 
+/* Write [from, to) once more. After a sync that failed, in the last process or while one recovered,
+ * the kernel still shows bytes that it will never bring to the disk, and the next sync succeeds:
+ * only what is written anew is dirty anew. */
+static int rewrite(struct pfs_journal *j, pfs_lsn from, pfs_lsn to)
+{
+    unsigned char *chunk = from < to ? malloc(REWRITE_CHUNK) : NULL;
+    int err = from < to && !chunk ? pfs_fail(PFS_ENOMEM, "out of memory") : 0;
+
+    while (from < to && !err) {
+        uint64_t off = pfs_segment_offset(&j->id, from);
+        size_t len = (size_t)pfs_min64(pfs_min64(to - from, REWRITE_CHUNK),
+                                       pfs_segment_size(&j->id) - off);
+        struct iovec iov = {.iov_base = chunk, .iov_len = len};
+        struct pfs_file *file;
+
+        err = pfs_segment_pool_get(j->pool, from - off, false, &file);
+        if (!err)
+            err = file->ops->pread(file, chunk, len, PFS_SEGMENT_HEADER + off);
+        if (!err)
+            err = file->ops->pwritev(file, &iov, 1, PFS_SEGMENT_HEADER + off);
+        from += len;
+    }
+    free(chunk);
+    return err;
+}
+
+/* The first record of this life, an empty one. Behind the end may stand a record that the last life
+ * left half on disk, waiting for the other half to be written with the very same bytes; now it is
+ * overwritten before anything else is. */
+static int begin_life(struct pfs_journal *j, pfs_lsn durable)
+{
+    struct pfs_record pad = {.durable = durable,
+                             .time_ns = pfs_wall_ns(),
+                             .prev = j->prev,
+                             .op = PFS_OP_PAD,
+                             .len = PFS_RECORD_HEADER};
+    struct iovec iov = {.iov_base = j->scratch, .iov_len = PFS_RECORD_HEADER};
+    uint64_t left = pfs_segment_size(&j->id) - pfs_segment_offset(&j->id, j->end);
+    struct pfs_file *file;
+    int err;
+
+    pad.lsn = j->end + (left < PFS_RECORD_HEADER ? left : 0);
+    err = pfs_segment_pool_get(j->pool, pfs_segment_start(&j->id, pad.lsn), false, &file);
+    if (err == PFS_ENOENT)
+        return 0; /* nothing stands in a segment that isn't there */
+    if (err)
+        return err;
+    pfs_record_encode(&pad, NULL, 0, j->scratch);
+    err = file->ops->pwritev(file, &iov, 1,
+                             PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, pad.lsn));
+    if (err)
+        return err;
+    j->prev = pad.checksum;
+    j->end = pad.lsn + pad.len;
+    return 0;
+}
+
 int pfs_journal_open(const struct pfs_journal_open *how, struct pfs_journal **out)
 {
     struct pfs_journal *j = calloc(1, sizeof(*j));
@@ -99,8 +157,14 @@ int pfs_journal_open(const struct pfs_journal_open *how, struct pfs_journal **ou
     if (!err)
         err = pfs_segment_pool_open(how->io, how->dir, &how->id, how->start, how->end,
                                     how->readonly, &j->pool);
-    if (!err && !how->readonly && how->end > how->start)
-        err = sync_range(j, how->start, how->end);
+    if (!err && !how->readonly) {
+        err = rewrite(j, pfs_max64(how->start, how->durable), how->end);
+        if (!err)
+            err = begin_life(j, how->durable);
+        if (!err)
+            err = sync_range(j, how->start, j->end);
+        j->durable = j->written_back = j->end;
+    }
     if (err) {
         release(j);
         return err;
@@ -137,6 +201,23 @@ struct place {
     uint64_t prev;
 };
 
+/* A write at lsn found no space. All of it but zeros at its end may stand there, and be valid: wipe
+ * it out before the failure is told. (Segments have their space; a copy-on-write disk needs more.) */
+static int take_back(struct pfs_journal *j, pfs_lsn lsn)
+{
+    static const unsigned char nothing[PFS_RECORD_HEADER];
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)nothing, .iov_len = sizeof(nothing)};
+    struct pfs_file *file;
+    int err = pfs_segment_pool_get(j->pool, pfs_segment_start(&j->id, lsn), false, &file);
+
+    if (!err)
+        err = file->ops->pwritev(file, &iov, 1,
+                                 PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, lsn));
+    if (!err)
+        err = file->ops->sync(file);
+    return err ? poison(j, "no space, and what was written can't be taken back") : PFS_ENOSPC;
+}
+
 static int write_at(struct pfs_journal *j, const struct place *at, const struct iovec *iov,
                     int iovcnt)
 {
@@ -147,7 +228,9 @@ static int write_at(struct pfs_journal *j, const struct place *at, const struct 
         return err;
     err = file->ops->pwritev(file, iov, iovcnt,
                              PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, at->end));
-    if (err && err != PFS_ENOSPC)
+    if (err == PFS_ENOSPC)
+        err = take_back(j, at->end);
+    else if (err)
         err = poison(j, "write failed");
     return err;
 }
@@ -162,10 +245,12 @@ static int roll(struct pfs_journal *j, struct place *at, uint64_t left)
                              .op = PFS_OP_PAD,
                              .len = (uint32_t)left};
     struct iovec iov = {.iov_base = j->scratch, .iov_len = PFS_RECORD_HEADER};
+    struct pfs_file *next;
+    int err = pfs_segment_pool_get(j->pool, at->end + left, true, &next);
 
+    if (err)
+        return err;
     if (left >= PFS_RECORD_HEADER) {
-        int err;
-
         pfs_record_encode(&pad, NULL, 0, j->scratch);
         err = write_at(j, at, &iov, 1);
         if (err)
@@ -224,6 +309,8 @@ int pfs_journal_append(struct pfs_journal *j, enum pfs_op op, struct pfs_entry *
     assert(rec.durable <= rec.lsn);
     pfs_record_encode(&rec, entries, n_entries, j->scratch);
     err = write_at(j, &at, j->iov, gather(j, entries, n_entries));
+    if (err == PFS_ENOSPC && at.end != j->end)
+        err = take_back(j, j->end); /* what roll() wrote */
     if (err)
         return err;
     j->prev = rec.checksum;

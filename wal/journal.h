@@ -35,6 +35,7 @@ struct pfs_journal_open {
     pfs_lsn start; /* segments wholly below are not needed any more */
     pfs_lsn end;   /* of the valid records, as recovery has found it */
     uint64_t prev; /* checksum of the last of them; 0: there is none */
+    pfs_lsn durable; /* of it, what is known to have been synced once */
     bool readonly; /* only pread works */
 };
 

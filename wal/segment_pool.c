@@ -147,6 +147,8 @@ int pfs_segment_pool_open(struct pfs_io *io, const char *dir, const struct pfs_s
     if (!err && pfs_segment_offset(id, end) != 0 && !find(p, pfs_segment_start(id, end)))
         err = pfs_fail(PFS_ECORRUPT, "%s: the segment with LSN %s is missing", dir,
                        pfs_lsn_print(end).s);
+    if (!err && !readonly) /* a kill may have come before make() had its name made durable */
+        err = io->ops->sync_dir(io, dir);
     if (err) {
         pfs_segment_pool_close(p);
         return err;

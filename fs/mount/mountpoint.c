@@ -180,6 +180,13 @@ static char *realpath_of_dead(const char *dir)
     return out;
 }
 
+static char *realpath_of_mount(const char *dir)
+{
+    char *path = realpath(dir, NULL);
+
+    return !path && errno == ENOTCONN ? realpath_of_dead(dir) : path;
+}
+
 static int take_away_dead(const char *dir, const char *volume)
 {
     struct topmost top;
@@ -239,12 +246,10 @@ int pfs_mountpoint_resolve(const char *dir, const char *volume, char **out)
         *out = strdup(dir);
         return *out ? 0 : pfs_fail(PFS_ENOMEM, "out of memory");
     }
-    path = realpath(dir, NULL);
+    path = realpath_of_mount(dir);
     if (!path && errno == ENOENT)
         return pfs_fail(PFS_ENOENT, "mountpoint %s does not exist; make it first: mkdir %s", dir,
                         dir);
-    if (!path && errno == ENOTCONN)
-        path = realpath_of_dead(dir);
     if (!path)
         return pfs_fail_errno(errno, "mountpoint %s", dir);
     if (is_dead(path))

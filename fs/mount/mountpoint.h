@@ -34,6 +34,7 @@ int pfs_volume_resolve(const char *volume, char **out) PFS_MUST_USE;
  * use), PFS_EINVAL (one is inside the other). Ownership: *out is the caller's, to free(). */
 int pfs_mountpoint_resolve(const char *dir, const char *volume, char **out) PFS_MUST_USE;
 
+/* True for /dev/fd/N. */
 bool pfs_mountpoint_is_fd(const char *mountpoint);
 
 /* The device of the last filesystem mounted on this directory (absolute path), or false. */

@@ -1,8 +1,10 @@
 /* Attributes of files, ordinary and extended, and of the filesystem. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "base/log.h"
 #include "fs/mount/node.h"
 #include "fs/mount/ops.h"
 #include "fs/mount/views.h"
@@ -105,6 +107,43 @@ void pfs_op_readlink(fuse_req_t req, fuse_ino_t nodeid)
         fuse_reply_readlink(req, target);
 }
 
+/* True if the request is from umount(8); also if nobody can tell (another pid namespace). */
+static bool is_umount(fuse_req_t req)
+{
+    const pid_t pid = fuse_req_ctx(req)->pid;
+    char path[64], comm[32] = "";
+    FILE *f;
+
+    if (pid == 0)
+        return true;
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+    f = fopen(path, "re");
+    if (!f)
+        return false;
+    if (!fgets(comm, sizeof(comm), f))
+        comm[0] = '\0';
+    fclose(f);
+    return strcmp(comm, "umount\n") == 0;
+}
+
+/* The kernel neither tells a FUSE filesystem to sync at an unmount nor waits for its process. But
+ * umount(8) asks for the filesystem's type first, by statfs: the one moment at which everything can
+ * be put on disk before it returns. */
+static void sync_before_umount(fuse_req_t req)
+{
+    struct pfs_mount *m = pfs_mount_of(req);
+    struct pfs_store *store;
+
+    if (m->opt->readonly || !is_umount(req))
+        return;
+    for (unsigned i = 0; i < m->branches.n; i++) {
+        store = pfs_branches_store(&m->branches, m->branches.all[i].ref->id);
+        if (store && pfs_store_sync(store, pfs_store_head(store)) != 0)
+            pfs_log_error("mount", "branch %s: the sync before an unmount failed: %s",
+                          m->branches.all[i].ref->name, pfs_err_message());
+    }
+}
+
 void pfs_op_statfs(fuse_req_t req, fuse_ino_t nodeid)
 {
     struct pfs_mount *m = pfs_mount_of(req);
@@ -114,6 +153,7 @@ void pfs_op_statfs(fuse_req_t req, fuse_ino_t nodeid)
     struct pfs_node node;
     struct statvfs sv = {.f_bsize = unit, .f_frsize = unit, .f_namemax = PFS_NAME_MAX};
 
+    sync_before_umount(req);
     if (pfs_node_find(m, nodeid, &node) || !node.tree)
         node.branch = m->default_branch;
     store = pfs_branches_store(&m->branches, node.branch);

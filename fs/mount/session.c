@@ -79,7 +79,7 @@ static void note_fuse_log(enum fuse_log_level level, const char *fmt, va_list ap
 static int fail_fuse(const char *what, const char *object)
 {
     return pfs_fail(PFS_EIO, "%s %s: %s", what, object,
-                    fuse_said[0] ? fuse_said : "libfuse gives no reason");
+                    fuse_said[0] ? fuse_said : "see what fusermount3 said above");
 }
 
 static int new_session(struct pfs_mount *m)
@@ -199,6 +199,7 @@ static int mount_and_serve(struct pfs_mount *m, pfs_mount_ready_cb *ready, void 
 
 static int run_on_volume(struct pfs_mount *m, pfs_mount_ready_cb *ready, void *ctx)
 {
+    char why[1024] = "";
     int err, close_err;
     unsigned left;
 
@@ -209,11 +210,14 @@ static int run_on_volume(struct pfs_mount *m, pfs_mount_ready_cb *ready, void *c
     err = open_first_branch(m);
     if (!err)
         err = mount_and_serve(m, ready, ctx);
+    if (err)
+        snprintf(why, sizeof(why), "%s", pfs_err_message());
     left = pfs_handles_release(&m->handles);
     if (left)
         pfs_log_debug("mount", "%u files were still open", left);
     close_err = pfs_branches_release(&m->branches);
-    return err ? err : close_err;
+    /* What failed first is what the user wants to know. */
+    return err ? pfs_fail(err, "%s", why) : close_err;
 }
 
 int pfs_mount_run(const struct pfs_mount_options *opt, pfs_mount_ready_cb *ready, void *ctx)

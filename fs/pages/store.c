@@ -59,7 +59,7 @@ static void destroy(struct pfs_store *s)
     if (s->active)
         pfs_source_put(s->active);
     for (unsigned i = 0; i < s->n_frozen; i++)
-        pfs_source_put(s->frozen[i]);
+        pfs_source_put(s->frozen[i].memtable);
     for (unsigned i = 0; i < s->n_retired; i++)
         pfs_source_put(s->retired[i]);
     for (unsigned i = 0; i < s->n_layers; i++)
@@ -75,8 +75,6 @@ static void destroy(struct pfs_store *s)
     pthread_cond_destroy(&s->stall_over);
     pthread_cond_destroy(&s->upkeep_wake);
     free(s->frozen);
-    free(s->frozen_prev);
-    free(s->frozen_end);
     free(s->layers);
     free(s->retired);
     free(s->dir);
@@ -183,7 +181,7 @@ int pfs_store_publish(struct pfs_store *s)
     if (memtables) {
         memtables[0] = s->active;
         for (unsigned i = 0; i < s->n_frozen; i++)
-            memtables[1 + i] = s->frozen[i];
+            memtables[1 + i] = s->frozen[i].memtable;
         view = pfs_view_create(memtables, n, s->layers, s->n_layers);
         free(memtables);
     }
@@ -195,33 +193,35 @@ int pfs_store_publish(struct pfs_store *s)
     return 0;
 }
 
-static int reserve_frozen(struct pfs_store *s)
+/* Put a memtable in front of those that wait. Holds view_mu. */
+static int push_frozen(struct pfs_store *s, const struct pfs_frozen *one)
 {
-    unsigned cap = s->cap_frozen ? s->cap_frozen * 2 : 8;
-    void *a, *b, *c;
+    if (s->n_frozen == s->cap_frozen) {
+        unsigned cap = s->cap_frozen ? s->cap_frozen * 2 : 8;
+        struct pfs_frozen *grown = realloc(s->frozen, cap * sizeof(*grown));
 
-    if (s->n_frozen < s->cap_frozen)
-        return 0;
-    a = realloc(s->frozen, cap * sizeof(*s->frozen));
-    if (a)
-        s->frozen = a;
-    b = realloc(s->frozen_prev, cap * sizeof(*s->frozen_prev));
-    if (b)
-        s->frozen_prev = b;
-    c = realloc(s->frozen_end, cap * sizeof(*s->frozen_end));
-    if (c)
-        s->frozen_end = c;
-    if (!a || !b || !c)
-        return pfs_fail(PFS_ENOMEM, "out of memory");
-    s->cap_frozen = cap;
+        if (!grown)
+            return pfs_fail(PFS_ENOMEM, "out of memory");
+        s->frozen = grown;
+        s->cap_frozen = cap;
+    }
+    memmove(s->frozen + 1, s->frozen, s->n_frozen * sizeof(*s->frozen));
+    s->frozen[0] = *one;
+    s->n_frozen++;
     return 0;
+}
+
+static void pop_frozen(struct pfs_store *s)
+{
+    s->n_frozen--;
+    memmove(s->frozen, s->frozen + 1, s->n_frozen * sizeof(*s->frozen));
 }
 
 int pfs_store_freeze_at(struct pfs_store *s, uint64_t prev)
 {
+    struct pfs_frozen old = {.memtable = s->active, .end = s->head, .prev = prev};
     struct pfs_memtable *mt;
     struct pfs_source *fresh;
-    unsigned n = s->n_frozen;
     int err;
 
     if (pfs_memtable_count(s->active->mt) == 0)
@@ -235,26 +235,13 @@ int pfs_store_freeze_at(struct pfs_store *s, uint64_t prev)
         return pfs_fail(PFS_ENOMEM, "out of memory");
     }
     pthread_mutex_lock(&s->view_mu);
-    err = reserve_frozen(s);
+    err = push_frozen(s, &old);
     if (!err) {
-        struct pfs_source *old = s->active;
-
-        n = s->n_frozen;
-        memmove(s->frozen + 1, s->frozen, n * sizeof(*s->frozen));
-        memmove(s->frozen_prev + 1, s->frozen_prev, n * sizeof(*s->frozen_prev));
-        memmove(s->frozen_end + 1, s->frozen_end, n * sizeof(*s->frozen_end));
-        s->frozen[0] = old;
-        s->frozen_prev[0] = prev;
-        s->frozen_end[0] = s->head;
-        s->n_frozen = n + 1;
         s->active = fresh;
         err = pfs_store_publish(s);
         if (err) { /* back to what the view still shows */
-            s->active = old;
-            s->n_frozen = n;
-            memmove(s->frozen, s->frozen + 1, n * sizeof(*s->frozen));
-            memmove(s->frozen_prev, s->frozen_prev + 1, n * sizeof(*s->frozen_prev));
-            memmove(s->frozen_end, s->frozen_end + 1, n * sizeof(*s->frozen_end));
+            s->active = old.memtable;
+            pop_frozen(s);
         }
     }
     pthread_mutex_unlock(&s->view_mu);
@@ -334,7 +321,7 @@ static void slow_down(struct pfs_store *s)
     if (s->n_frozen < PFS_FROZEN_MAX)
         return;
     pthread_mutex_lock(&s->view_mu);
-    used = s->head - s->frozen_end[0];
+    used = s->head - s->frozen[0].end;
     pthread_mutex_unlock(&s->view_mu);
     if (used < limit / 2 || used > limit)
         return;

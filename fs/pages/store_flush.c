@@ -57,36 +57,38 @@ static int write_layer(struct pfs_store *s, const struct pfs_memtable *mt, pfs_l
     return err;
 }
 
-/* The layer is in the manifest: show it to readers in the memtable's place. */
-static int swap_in(struct pfs_store *s, struct pfs_source *memtable, struct pfs_source *layer)
+/* Room for one more layer and one more retired memtable. */
+static int reserve(struct pfs_store *s)
 {
-    struct pfs_source **grown, **retired;
-    int err;
+    struct pfs_source **retired, **layers;
 
     retired = realloc(s->retired, (s->n_retired + 1) * sizeof(struct pfs_source *));
-    if (!retired)
-        return pfs_fail(PFS_ENOMEM, "out of memory");
-    s->retired = retired;
+    if (retired)
+        s->retired = retired;
     pthread_mutex_lock(&s->view_mu);
-    grown = realloc(s->layers, (s->n_layers + 1) * sizeof(struct pfs_source *));
-    err = grown ? 0 : pfs_fail(PFS_ENOMEM, "out of memory");
-    if (!err) {
-        s->layers = grown;
-        memmove(s->layers + 1, s->layers, s->n_layers * sizeof(struct pfs_source *));
-        s->layers[0] = layer;
-        s->n_layers++;
-        s->n_frozen--;
-        assert(s->frozen[s->n_frozen] == memtable);
-        err = pfs_store_publish(s);
-        if (err) {
-            s->n_frozen++;
-            memmove(s->layers, s->layers + 1, --s->n_layers * sizeof(struct pfs_source *));
-        }
+    layers = realloc(s->layers, (s->n_layers + 1) * sizeof(struct pfs_source *));
+    if (layers)
+        s->layers = layers;
+    pthread_mutex_unlock(&s->view_mu);
+    return retired && layers ? 0 : pfs_fail(PFS_ENOMEM, "out of memory");
+}
+
+/* The layer is in the manifest: show it to readers in the memtable's place. There is no way back
+ * from here; without the memory for a view it is better to end, and to recover from the manifest. */
+static void swap_in(struct pfs_store *s, struct pfs_source *memtable, struct pfs_source *layer)
+{
+    pthread_mutex_lock(&s->view_mu);
+    memmove(s->layers + 1, s->layers, s->n_layers * sizeof(struct pfs_source *));
+    s->layers[0] = layer;
+    s->n_layers++;
+    s->n_frozen--;
+    assert(s->frozen[s->n_frozen].memtable == memtable);
+    if (pfs_store_publish(s)) {
+        pfs_log_error("pages", "%s: out of memory, ending", s->dir);
+        abort();
     }
     pthread_mutex_unlock(&s->view_mu);
-    if (!err)
-        s->retired[s->n_retired++] = memtable;
-    return err;
+    s->retired[s->n_retired++] = memtable;
 }
 
 /* Name the layer in the manifest. On failure the manifest in memory is as before; the file stays,
@@ -114,47 +116,55 @@ static int enter(struct pfs_store *s, uint64_t number, const struct pfs_layer_in
     return err;
 }
 
-static int flush_oldest(struct pfs_store *s)
+/* Write the layer of a frozen memtable and open it. */
+static int make_layer(struct pfs_store *s, const struct pfs_frozen *f, uint64_t number,
+                      struct pfs_layer_info *info, struct pfs_source **out)
 {
-    struct pfs_layer_info info;
-    struct pfs_source *memtable, *source;
     struct pfs_layer *layer;
     char name[256];
-    uint64_t number = s->manifest.next_layer++;
-    pfs_lsn end;
-    uint64_t prev;
     int err;
-
-    pthread_mutex_lock(&s->view_mu);
-    memtable = s->frozen[s->n_frozen - 1];
-    end = s->frozen_end[s->n_frozen - 1];
-    prev = s->frozen_prev[s->n_frozen - 1];
-    pthread_mutex_unlock(&s->view_mu);
 
     /* What a layer holds must be in the journal for good: else a crash could take back LSNs that
      * the layer already has, and give them to other records. */
-    err = pfs_journal_sync(s->journal, end);
+    err = pfs_journal_sync(s->journal, f->end);
     if (err)
         return err;
     pfs_manifest_layer_name(name, s->dir, number);
-    err = write_layer(s, memtable->mt, end, name, &info);
+    err = write_layer(s, f->memtable->mt, f->end, name, info);
     if (!err)
-        err = pfs_layer_open(s->io, name, &info, s->cache, &layer);
+        err = pfs_layer_open(s->io, name, info, s->cache, &layer);
     if (err)
         return err;
-    source = pfs_source_layer(layer);
-    if (!source) {
-        pfs_layer_close(layer);
-        return pfs_fail(PFS_ENOMEM, "out of memory");
-    }
-    err = enter(s, number, &info, prev);
+    *out = pfs_source_layer(layer);
+    if (*out)
+        return 0;
+    pfs_layer_close(layer);
+    return pfs_fail(PFS_ENOMEM, "out of memory");
+}
+
+static int flush_oldest(struct pfs_store *s)
+{
+    uint64_t number = s->manifest.next_layer++;
+    struct pfs_layer_info info;
+    struct pfs_source *layer;
+    struct pfs_frozen f;
+    int err;
+
+    pthread_mutex_lock(&s->view_mu);
+    f = s->frozen[s->n_frozen - 1];
+    pthread_mutex_unlock(&s->view_mu);
+    err = reserve(s);
     if (!err)
-        err = swap_in(s, memtable, source);
+        err = make_layer(s, &f, number, &info, &layer);
+    if (err)
+        return err;
+    err = enter(s, number, &info, f.prev);
     if (err) {
-        pfs_source_put(source);
+        pfs_source_put(layer);
         return err;
     }
-    s->flushed = end;
+    swap_in(s, f.memtable, layer);
+    s->flushed = f.end;
     s->flushes++;
     return 0;
 }
@@ -168,8 +178,9 @@ int pfs_store_trim(struct pfs_store *s)
     /* A retired memtable with our reference alone is in no view, so nobody can come to it again. */
     while (n < s->n_retired && s->retired[n]->refs == 1)
         pfs_source_put(s->retired[n++]);
-    memmove(s->retired, s->retired + n, (s->n_retired - n) * sizeof(struct pfs_source *));
     s->n_retired -= n;
+    if (s->n_retired)
+        memmove(s->retired, s->retired + n, s->n_retired * sizeof(struct pfs_source *));
     keep = s->n_retired ? pfs_memtable_start(s->retired[0]->mt) : s->flushed;
     pthread_mutex_unlock(&s->flush_mu);
     return pfs_journal_trim(s->journal, keep);

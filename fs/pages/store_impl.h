@@ -23,6 +23,13 @@
 
 #define PFS_FROZEN_MAX 2 /* frozen memtables before writers must wait for the flush */
 
+/* A memtable that waits to be flushed. */
+struct pfs_frozen {
+    struct pfs_source *memtable;
+    pfs_lsn end;   /* of its last record */
+    uint64_t prev; /* that record's checksum: what the journal goes on from */
+};
+
 struct pfs_store {
     struct pfs_store_config config;
     struct pfs_segment_id segment_id; /* of the journal */
@@ -41,11 +48,9 @@ struct pfs_store {
     _Atomic uint64_t next_ino;
 
     pthread_mutex_t view_mu;
-    struct pfs_view *view;      /* guarded by view_mu */
-    struct pfs_source **frozen; /* guarded by view_mu: newest first */
-    uint64_t *frozen_prev;      /* guarded by view_mu: journal chain at their ends */
-    pfs_lsn *frozen_end;        /* guarded by view_mu */
-    atomic_uint n_frozen;       /* written under view_mu */
+    struct pfs_view *view;     /* guarded by view_mu */
+    struct pfs_frozen *frozen; /* guarded by view_mu: newest first */
+    atomic_uint n_frozen;      /* written under view_mu */
     unsigned cap_frozen;
 
     pthread_mutex_t flush_mu;

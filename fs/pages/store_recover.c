@@ -101,8 +101,8 @@ static int apply(struct pfs_store *s, const struct pfs_record *rec, const struct
     return 0;
 }
 
-/* Read the journal to its end; afterwards *end_out, *prev_out say where to go on. */
-static int replay(struct pfs_store *s, pfs_lsn *end_out, uint64_t *prev_out)
+/* Read the journal to its end; afterwards *how says where to go on. */
+static int replay(struct pfs_store *s, struct pfs_journal_open *how)
 {
     struct pfs_entry *entries;
     struct pfs_reader *reader;
@@ -118,16 +118,17 @@ static int replay(struct pfs_store *s, pfs_lsn *end_out, uint64_t *prev_out)
         if (err)
             break;
         prev = pfs_reader_prev(reader);
+        how->durable = pfs_max64(how->durable, pfs_min64(rec.durable, rec.lsn));
     }
-    *end_out = pfs_reader_position(reader);
-    *prev_out = pfs_reader_prev(reader);
+    how->end = pfs_reader_position(reader);
+    how->prev = pfs_reader_prev(reader);
     if (err == PFS_ETORN)
         err = pfs_reader_check_tail(reader);
-    if (!err && *end_out < s->manifest.durable)
+    if (!err && how->end < s->manifest.durable)
         err = pfs_fail(PFS_ECORRUPT,
                        "%s: the journal ends at LSN %s, but was durable up to %s: something is "
                        "damaged or missing there",
-                       s->journal_dir, pfs_lsn_print(*end_out).s,
+                       s->journal_dir, pfs_lsn_print(how->end).s,
                        pfs_lsn_print(s->manifest.durable).s);
     pfs_reader_destroy(reader);
     return err;
@@ -161,15 +162,21 @@ int pfs_store_recover(struct pfs_store *s)
     if (err)
         return err;
     how.start = s->manifest.flushed;
-    err = open_layers(s);
+    how.durable = s->manifest.durable;
+    /* A kill may have come between the manifest's rename and its sync. What the older one needs may
+     * only go when that can't come back. */
+    if (!s->config.readonly)
+        err = s->io->ops->sync_dir(s->io, s->dir);
+    if (!err)
+        err = open_layers(s);
     if (!err)
         err = set_memtable(s, s->manifest.flushed);
     if (!err)
-        err = replay(s, &how.end, &how.prev);
+        err = replay(s, &how);
     if (!err)
         err = pfs_journal_open(&how, &s->journal);
     if (!err)
-        s->head = how.end;
+        s->head = pfs_journal_end(s->journal);
     if (!err && !s->config.readonly)
         err = s->io->ops->list(s->io, s->layers_dir, remove_garbage, s);
     s->recovery_ms = (pfs_mono_ns() - started) / 1000000;

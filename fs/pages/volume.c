@@ -283,6 +283,9 @@ int pfs_volume_open(const char *path, enum pfs_volume_mode mode, unsigned wait_m
     if (!err && mode != PFS_VOLUME_PEEK)
         err = take_lock(v, wait_ms);
     if (err) {
+        if (v->lock_fd >= 0) /* the file is its holder's: leave what it says */
+            close(v->lock_fd);
+        v->lock_fd = -1;
         pfs_volume_close(v);
         return err;
     }

@@ -84,6 +84,8 @@ static int set_locked(struct pfs_tree *tree, struct pfs_inode *inode, unsigned w
     pfs_lsn lsn;
     int err = 0;
 
+    if (inode->gone)
+        what &= ~(unsigned)PFS_SET_SIZE;
     pfs_change_begin(&c, inode);
     if (what & PFS_SET_SIZE) {
         if (S_ISDIR(inode->v.mode))
@@ -102,7 +104,9 @@ static int set_locked(struct pfs_tree *tree, struct pfs_inode *inode, unsigned w
     set_times(&c.v, what, in, now);
     if (what & PFS_SET_MODE)
         err = follow_mode(tree, inode, c.v.mode, acl_bytes, &entries[0], &n);
-    if (!err) {
+    if (!err && inode->gone) { /* nothing of it is left to journal; who still has it sees this */
+        lsn = inode->last_lsn;
+    } else if (!err) {
         entries[n++] = pfs_change_entry(&c);
         err = pfs_store_commit(tree->store, what & PFS_SET_SIZE ? PFS_OP_TRUNCATE : PFS_OP_SETATTR,
                                entries, n, &lsn);
@@ -129,10 +133,7 @@ int pfs_tree_setattr(struct pfs_tree *tree, uint64_t ino, unsigned what, const s
     if (err)
         return err;
     pfs_mutex_lock(&inode->mu);
-    if (inode
-            ->gone) /* nothing of it is left to journal; what still looks at it sees it as it was */
-        err = 0;
-    else if (what)
+    if (what)
         err = set_locked(tree, inode, what, in);
     pfs_inode_attr(tree, inode, attr);
     pthread_mutex_unlock(&inode->mu);
@@ -153,6 +154,8 @@ int pfs_tree_readlink(struct pfs_tree *tree, uint64_t ino, char *buf)
     else
         err = PFS_EINVAL;
     pthread_mutex_unlock(&inode->mu);
+    if (!err)
+        pfs_inode_accessed(tree, inode);
     pfs_inode_put(tree, inode, 1);
     return err;
 }

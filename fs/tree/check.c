@@ -58,7 +58,7 @@ struct check_node *check_find(struct check *c, uint64_t ino)
     return from < c->n_nodes && c->nodes[from].ino == ino ? &c->nodes[from] : NULL;
 }
 
-/* --- inodes ---------------------------------------------------------------------------------- */
+/* --- inodes ----------------------------------------------------------------------------------- */
 
 static void check_value(struct check *c, uint64_t ino, const struct pfs_ivalue *v)
 {
@@ -181,7 +181,7 @@ static int load_orphans(struct check *c)
     return err == PFS_ENOENT ? 0 : check_judge(c, err, "orphans");
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static bool is_empty(const struct check *c)
 {

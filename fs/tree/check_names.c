@@ -79,7 +79,7 @@ static void check_name(struct check *c, struct group *g, const struct pfs_key *k
     }
 }
 
-/* --- directory entries ------------------------------------------------------------------------- */
+/* --- directory entries ------------------------------------------------------------------------ */
 
 static void check_child(struct check *c, const struct pfs_key *key, const struct pfs_dentry *d,
                         struct check_node *parent)
@@ -165,7 +165,7 @@ int check_dentries(struct check *c)
     return c->names_known ? 0 : check_judge(c, err, "directory entries can't be read");
 }
 
-/* --- extended attributes ------------------------------------------------------------------------ */
+/* --- extended attributes ---------------------------------------------------------------------- */
 
 static void check_xattr(struct check *c, struct group *g, struct check_node *node,
                         const struct pfs_version *v)

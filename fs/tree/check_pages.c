@@ -1,5 +1,5 @@
 /* Pages: each one that a living file shows is read, deltas and all, so that its every byte has been
- * verified; and past the end of a file there is nothing, or extending it would bring that to light. */
+ * verified; and past the end of a file there is nothing, or extending it would bring it up. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>

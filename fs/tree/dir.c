@@ -61,6 +61,7 @@ int pfs_tree_readdir(struct pfs_tree *tree, struct pfs_handle *handle, uint64_t 
     struct pfs_scan *scan;
     int err;
 
+    pfs_inode_accessed(tree, dir);
     for (; off < 2; off++)
         if (emit_dot(dir, off, cb, ctx))
             return 0;

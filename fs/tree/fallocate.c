@@ -20,6 +20,7 @@ static int check_space(struct pfs_tree *tree, uint64_t len)
     return 0;
 }
 
+/* Only a size and times change: pages that were never written are holes. */
 static int allocate(struct pfs_tree *tree, struct pfs_inode *inode, uint64_t end)
 {
     struct pfs_change c;
@@ -29,9 +30,7 @@ static int allocate(struct pfs_tree *tree, struct pfs_inode *inode, uint64_t end
 
     pfs_change_begin(&c, inode);
     c.v.size = pfs_max64(c.v.size, end);
-    c.v.ctime_ns = pfs_wall_ns();
-    if (c.v.size != inode->v.size)
-        c.v.mtime_ns = c.v.ctime_ns;
+    c.v.mtime_ns = c.v.ctime_ns = pfs_wall_ns();
     entry = pfs_change_entry(&c);
     err = pfs_store_commit(tree->store, PFS_OP_FALLOCATE, &entry, 1, &lsn);
     if (!err)
@@ -78,7 +77,7 @@ int pfs_file_fallocate(struct pfs_tree *tree, struct pfs_handle *handle, int mod
     if (!S_ISREG(inode->v.mode))
         err = PFS_ENOTSUP;
     else if (what == 0)
-        err = keep ? 0 : allocate(tree, inode, off + len);
+        err = allocate(tree, inode, keep ? 0 : off + len);
     else
         err = zero(tree, inode, off, off + len, keep);
     pthread_mutex_unlock(&inode->mu);

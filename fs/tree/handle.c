@@ -9,6 +9,27 @@
 #include "base/log.h"
 #include "fs/tree/truncate.h"
 
+/* Its key went with its last name, but the kernel had found it before: as the file that a rename
+ * just replaced, by O_PATH. It goes on as an orphan; its pages are there as they were. Holds
+ * inode->mu. */
+static int revive(struct pfs_tree *tree, struct pfs_inode *inode)
+{
+    struct pfs_entry entries[2] = {
+        {.key = pfs_key(PFS_KEY_ORPHAN, inode->ino, 0), .kind = PFS_KIND_VALUE}};
+    struct pfs_change c;
+    pfs_lsn lsn;
+    int err;
+
+    pfs_change_begin(&c, inode);
+    entries[1] = pfs_change_entry(&c);
+    err = pfs_store_commit(tree->store, PFS_OP_UNLINK, entries, 2, &lsn);
+    if (!err) {
+        pfs_change_apply(&c, lsn);
+        inode->gone = false;
+    }
+    return err;
+}
+
 int pfs_handle_open(struct pfs_tree *tree, struct pfs_inode *inode, int flags,
                     struct pfs_handle **out)
 {
@@ -26,16 +47,16 @@ int pfs_handle_open(struct pfs_tree *tree, struct pfs_inode *inode, int flags,
     handle->inode = inode;
     handle->sync_writes = (flags & O_DSYNC) != 0; /* O_SYNC has that bit too */
     pfs_mutex_lock(&inode->mu);
-    if (inode->gone)
-        err = PFS_ENOENT;
-    else if ((flags & O_DIRECTORY) && !S_ISDIR(inode->v.mode))
+    if ((flags & O_DIRECTORY) && !S_ISDIR(inode->v.mode))
         err = PFS_ENOTDIR;
     else if (S_ISDIR(inode->v.mode) && (flags & O_ACCMODE) != O_RDONLY)
         err = PFS_EISDIR;
     else if (tree->readonly && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_TRUNC)))
         err = PFS_EROFS;
-    else if (S_ISREG(inode->v.mode) && (flags & O_TRUNC) && inode->v.size > 0)
-        err = pfs_truncate(tree, inode, 0);
+    else if (inode->gone && !S_ISDIR(inode->v.mode)) /* of a directory nothing is left to read */
+        err = revive(tree, inode);
+    if (!err && S_ISREG(inode->v.mode) && (flags & O_TRUNC))
+        err = pfs_truncate(tree, inode, 0); /* an empty file's times move too */
     if (!err)
         inode->opens++;
     pthread_mutex_unlock(&inode->mu);

@@ -7,7 +7,10 @@
 #include <sys/stat.h>
 
 #include "base/blocking.h"
+#include "base/clock.h"
 #include "base/log.h"
+
+#define RELATIME_STALE_NS ((int64_t)(24 * 3600 * PFS_NS_PER_S))
 
 static unsigned bucket_of(uint64_t ino)
 {
@@ -177,6 +180,32 @@ int pfs_inode_write_times(struct pfs_tree *tree, struct pfs_inode *inode)
     inode->journaled_ns = inode->v.mtime_ns;
     inode->last_lsn = lsn;
     return 0;
+}
+
+/* Times are signed: there are files from before 1970. */
+static bool atime_due(const struct pfs_tree *tree, const struct pfs_ivalue *v, uint64_t now)
+{
+    const int64_t atime = (int64_t)v->atime_ns;
+
+    if (tree->config.atime == PFS_ATIME_STRICT)
+        return true;
+    return atime <= (int64_t)v->mtime_ns || atime <= (int64_t)v->ctime_ns ||
+           (int64_t)now - atime >= RELATIME_STALE_NS;
+}
+
+void pfs_inode_accessed(struct pfs_tree *tree, struct pfs_inode *inode)
+{
+    uint64_t now;
+
+    if (tree->readonly || tree->config.atime == PFS_ATIME_NOATIME)
+        return;
+    now = pfs_wall_ns();
+    pfs_mutex_lock(&inode->mu);
+    if (atime_due(tree, &inode->v, now)) {
+        inode->v.atime_ns = now;
+        inode->dirty = true;
+    }
+    pthread_mutex_unlock(&inode->mu);
 }
 
 int pfs_inode_write_all(struct pfs_tree *tree)

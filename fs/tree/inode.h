@@ -66,6 +66,10 @@ void pfs_inode_put(struct pfs_tree *tree, struct pfs_inode *inode, uint64_t coun
 /* Journal the times that only memory has. Holds inode->mu. */
 int pfs_inode_write_times(struct pfs_tree *tree, struct pfs_inode *inode) PFS_MUST_USE;
 
+/* The file or directory was read: move atime as the mount's rule has it, in memory; the store gets
+ * it with the inode's next record or when it leaves the cache. */
+void pfs_inode_accessed(struct pfs_tree *tree, struct pfs_inode *inode);
+
 /* Every dirty inode in the cache. */
 int pfs_inode_write_all(struct pfs_tree *tree) PFS_MUST_USE;
 

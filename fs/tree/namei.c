@@ -29,7 +29,7 @@ static int lookup_ino(struct pfs_tree *tree, struct pfs_inode *dir, const char *
     int err = 0;
 
     pfs_mutex_lock(&dir->mu);
-    if (!S_ISDIR(dir->v.mode))
+    if (!S_ISDIR(dir->v.mode) && strcmp(name, ".") != 0) /* "." of a file: it is itself asked for */
         err = PFS_ENOTDIR;
     *ino_out = strcmp(name, ".") == 0 ? dir->ino : dir->v.parent;
     pthread_mutex_unlock(&dir->mu);

@@ -6,7 +6,6 @@
 
 #include "base/blocking.h"
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "fs/tree/pageio.h"
 
 /* One page's part of a read; whole pages go straight into the caller's buffer. */
@@ -49,23 +48,6 @@ static int read_view(struct pfs_tree *tree, const struct pfs_extent_view *view, 
     return err;
 }
 
-/* relatime, in memory: the store gets it with the inode's next record or when it leaves the cache. */
-static void note_access(struct pfs_tree *tree, struct pfs_inode *inode)
-{
-    uint64_t now;
-
-    if (tree->readonly || tree->config.atime == PFS_ATIME_NOATIME)
-        return;
-    now = pfs_wall_ns();
-    pfs_mutex_lock(&inode->mu);
-    if (tree->config.atime == PFS_ATIME_STRICT || inode->v.atime_ns <= inode->v.mtime_ns ||
-        inode->v.atime_ns <= inode->v.ctime_ns || inode->v.atime_ns + 86400 * PFS_NS_PER_S < now) {
-        inode->v.atime_ns = now;
-        inode->dirty = true;
-    }
-    pthread_mutex_unlock(&inode->mu);
-}
-
 int pfs_file_read(struct pfs_tree *tree, struct pfs_handle *handle, void *buf, size_t size,
                   uint64_t off, size_t *len_out)
 {
@@ -83,7 +65,7 @@ int pfs_file_read(struct pfs_tree *tree, struct pfs_handle *handle, void *buf, s
             *len_out = size;
     }
     if (!err && size > 0)
-        note_access(tree, handle->inode);
+        pfs_inode_accessed(tree, handle->inode);
     return err;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,6 +17,8 @@ static int make_root(struct pfs_tree *tree)
     uint64_t now = pfs_wall_ns();
     struct pfs_ivalue v = {.mode = S_IFDIR | 0755,
                            .nlink = 2,
+                           .uid = geteuid(),
+                           .gid = getegid(),
                            .parent = PFS_ROOT_INO,
                            .atime_ns = now,
                            .mtime_ns = now,

@@ -72,7 +72,7 @@ struct pfs_tree_config {
 };
 
 /* Open the tree of a store; makes the root directory if the store is empty and writable (mode 0755,
- * owned by uid/gid 0), and finishes the removal of files that were unlinked but open at a crash. */
+ * owned by the process's user), and finishes the removal of files that were unlinked but open at a crash. */
 int pfs_tree_open(const struct pfs_tree_config *config, struct pfs_tree **out) PFS_MUST_USE;
 
 /* Write out what is only in memory (times), then free. All handles must be closed. Does not sync:

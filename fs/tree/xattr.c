@@ -101,11 +101,23 @@ int pfs_xattr_rewrite_entry(struct pfs_tree *tree, uint64_t ino, const char *nam
     return 0;
 }
 
+/* The namespaces of xattr(7); of system.* only what is implemented. */
 static int check_name(const char *name)
 {
+    static const char *const spaces[] = {"user.", "trusted.", "security."};
     size_t len = strlen(name);
 
-    return len == 0 || len > PFS_NAME_MAX ? PFS_ERANGE : 0;
+    if (len == 0 || len > PFS_NAME_MAX)
+        return PFS_ERANGE;
+    if (strcmp(name, PFS_ACL_ACCESS) == 0 || strcmp(name, PFS_ACL_DEFAULT) == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++) {
+        size_t prefix = strlen(spaces[i]);
+
+        if (strncmp(name, spaces[i], prefix) == 0)
+            return len > prefix ? 0 : PFS_EINVAL;
+    }
+    return PFS_ENOTSUP;
 }
 
 int pfs_tree_getxattr(struct pfs_tree *tree, uint64_t ino, const char *name, void *value,
@@ -121,7 +133,7 @@ int pfs_tree_getxattr(struct pfs_tree *tree, uint64_t ino, const char *name, voi
     if (err)
         return err;
     pfs_mutex_lock(&inode->mu);
-    any = inode->v.n_xattrs > 0 && !inode->gone;
+    any = inode->v.n_xattrs > 0;
     pthread_mutex_unlock(&inode->mu);
     *len_out = 0;
     err = any ? pfs_xattr_read(tree, ino, name, value, size, len_out) : PFS_ENODATA;
@@ -259,8 +271,8 @@ int pfs_tree_setxattr(struct pfs_tree *tree, uint64_t ino, const char *name, con
     if (err)
         return err;
     pfs_mutex_lock(&inode->mu);
-    if (inode->gone)
-        err = PFS_ENOENT;
+    if (inode->gone) /* as if it came just before the last name went */
+        err = 0;
     else if (strcmp(name, PFS_ACL_ACCESS) == 0)
         err = drop_minimal_acl(tree, inode, &s);
     else
@@ -281,10 +293,10 @@ int pfs_tree_removexattr(struct pfs_tree *tree, uint64_t ino, const char *name)
     if (err)
         return err;
     pfs_mutex_lock(&inode->mu);
-    if (inode->gone)
-        err = PFS_ENOENT;
-    else if (inode->v.n_xattrs == 0)
+    if (inode->v.n_xattrs == 0)
         err = PFS_ENODATA;
+    else if (inode->gone)
+        err = 0;
     else
         err = remove_locked(tree, inode, name);
     pthread_mutex_unlock(&inode->mu);
@@ -329,7 +341,7 @@ int pfs_tree_listxattr(struct pfs_tree *tree, uint64_t ino, char *list, size_t s
     if (err)
         return err;
     pfs_mutex_lock(&inode->mu);
-    any = inode->v.n_xattrs > 0 && !inode->gone;
+    any = inode->v.n_xattrs > 0;
     pthread_mutex_unlock(&inode->mu);
     pfs_buf_init(&names, PFS_XATTR_MAX);
     if (any)

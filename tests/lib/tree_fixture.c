@@ -96,7 +96,7 @@ int fixture_teardown(void **state)
     return 0;
 }
 
-/* --- checking ---------------------------------------------------------------------------------- */
+/* --- checking --------------------------------------------------------------------------------- */
 
 static void on_fault(void *ctx, const char *text)
 {
@@ -135,7 +135,7 @@ void fixture_finds(struct fixture *x, unsigned n, const char *words)
         fail_msg("instead of %u with \"%s\":\n%s", n, words, x->said);
 }
 
-/* --- breaking ---------------------------------------------------------------------------------- */
+/* --- breaking --------------------------------------------------------------------------------- */
 
 void fixture_put(struct fixture *x, struct pfs_key key, enum pfs_kind kind, const void *data,
                  size_t len)

@@ -8,7 +8,7 @@
 #include "tests/sim/simclock.h"
 #include "tests/sim/simdisk_impl.h"
 
-const char *model_name(int name)
+const char *mtree_name(int name)
 {
     static char longest[256];
     static const char *const names[MODEL_NAMES - 1] = {
@@ -34,14 +34,14 @@ const char *model_name(int name)
     return longest;
 }
 
-const char *model_xattr(unsigned name)
+const char *mtree_xattr(unsigned name)
 {
     static const char *const names[] = {"", "user.one", "user.two", "user.three", "trusted.four"};
 
     return names[name];
 }
 
-void model_xattr_fill(const struct mxattr *x, unsigned char *out)
+void mtree_xattr_fill(const struct mxattr *x, unsigned char *out)
 {
     for (unsigned i = 0; i < x->len; i++)
         out[i] = (unsigned char)(x->fill + i * 7);
@@ -64,7 +64,7 @@ static void node_put(struct mnode *node)
     free(node);
 }
 
-struct mstate *model_create(void)
+struct mstate *mtree_create(void)
 {
     struct mstate *s = sim_need(calloc(1, sizeof(*s)));
 
@@ -77,7 +77,7 @@ struct mstate *model_create(void)
     return s;
 }
 
-struct mstate *model_copy(const struct mstate *state)
+struct mstate *mtree_copy(const struct mstate *state)
 {
     struct mstate *s = sim_need(malloc(sizeof(*s)));
 
@@ -90,7 +90,7 @@ struct mstate *model_copy(const struct mstate *state)
     return s;
 }
 
-void model_put(struct mstate *s)
+void mtree_put(struct mstate *s)
 {
     if (--s->refs > 0)
         return;
@@ -99,7 +99,7 @@ void model_put(struct mstate *s)
     free(s);
 }
 
-struct mnode *model_edit(struct mstate *s, int node)
+struct mnode *mtree_edit(struct mstate *s, int node)
 {
     struct mnode *n = s->nodes[node];
 
@@ -118,7 +118,7 @@ struct mnode *model_edit(struct mstate *s, int node)
     return n;
 }
 
-int model_new_node(struct mstate *s, uint32_t mode)
+int mtree_new_node(struct mstate *s, uint32_t mode)
 {
     for (int i = 1; i < MODEL_NODES; i++)
         if (!s->nodes[i]) {
@@ -132,7 +132,7 @@ int model_new_node(struct mstate *s, uint32_t mode)
     return -1;
 }
 
-void model_drop_node(struct mstate *s, int node)
+void mtree_drop_node(struct mstate *s, int node)
 {
     node_put(s->nodes[node]);
     s->nodes[node] = NULL;
@@ -140,7 +140,7 @@ void model_drop_node(struct mstate *s, int node)
 
 /* --- names -------------------------------------------------------------------------------------- */
 
-int model_find(const struct mstate *s, int parent, int name)
+int mtree_find(const struct mstate *s, int parent, int name)
 {
     for (int i = 0; i < s->n_entries; i++)
         if (s->entries[i].parent == parent && s->entries[i].name == name)
@@ -148,20 +148,20 @@ int model_find(const struct mstate *s, int parent, int name)
     return -1;
 }
 
-void model_add_entry(struct mstate *s, int parent, int name, int child)
+void mtree_add_entry(struct mstate *s, int parent, int name, int child)
 {
     assert(s->n_entries < MODEL_ENTRIES);
     s->entries[s->n_entries++] = (struct mentry){parent, name, child};
     if (S_ISDIR(s->nodes[child]->mode))
-        model_edit(s, child)->parent = parent;
+        mtree_edit(s, child)->parent = parent;
 }
 
-void model_remove_entry(struct mstate *s, int entry)
+void mtree_remove_entry(struct mstate *s, int entry)
 {
     s->entries[entry] = s->entries[--s->n_entries];
 }
 
-int model_children(const struct mstate *s, int dir)
+int mtree_children(const struct mstate *s, int dir)
 {
     int n = 0;
 
@@ -170,7 +170,7 @@ int model_children(const struct mstate *s, int dir)
     return n;
 }
 
-int model_links(const struct mstate *s, int node)
+int mtree_links(const struct mstate *s, int node)
 {
     bool dir = S_ISDIR(s->nodes[node]->mode);
     int n = 0, named = node == 0;
@@ -182,18 +182,18 @@ int model_links(const struct mstate *s, int node)
     return !dir ? named : named ? n + 2 : 0;
 }
 
-bool model_is_above(const struct mstate *s, int node, int dir)
+bool mtree_is_above(const struct mstate *s, int node, int dir)
 {
     while (dir != node && dir != 0)
         dir = s->nodes[dir]->parent;
     return dir == node;
 }
 
-void model_drop_orphans(struct mstate *s)
+void mtree_drop_orphans(struct mstate *s)
 {
     for (int i = 1; i < MODEL_NODES; i++)
-        if (s->nodes[i] && model_links(s, i) == 0)
-            model_drop_node(s, i);
+        if (s->nodes[i] && mtree_links(s, i) == 0)
+            mtree_drop_node(s, i);
 }
 
 /* --- bytes -------------------------------------------------------------------------------------- */
@@ -224,7 +224,7 @@ static unsigned char *edit_page(struct mnode *node, int i)
     return page->bytes;
 }
 
-void model_write(struct mnode *node, const unsigned char *buf, size_t len, uint64_t off)
+void mtree_write(struct mnode *node, const unsigned char *buf, size_t len, uint64_t off)
 {
     if (off + len > node->size)
         node->size = off + len;
@@ -256,7 +256,7 @@ static void zero_in_page(struct mnode *node, int i, uint64_t off, uint64_t from,
     }
 }
 
-void model_zero(struct mnode *node, uint64_t from, uint64_t to)
+void mtree_zero(struct mnode *node, uint64_t from, uint64_t to)
 {
     for (int i = 0; i < MODEL_PAGES; i++) {
         zero_in_page(node, i, (uint64_t)i * MODEL_PAGE, from, to);
@@ -264,14 +264,14 @@ void model_zero(struct mnode *node, uint64_t from, uint64_t to)
     }
 }
 
-void model_resize(struct mnode *node, uint64_t size)
+void mtree_resize(struct mnode *node, uint64_t size)
 {
     if (size < node->size)
-        model_zero(node, size, UINT64_MAX);
+        mtree_zero(node, size, UINT64_MAX);
     node->size = size;
 }
 
-void model_read(const struct mnode *node, unsigned char *buf, size_t len, uint64_t off)
+void mtree_read(const struct mnode *node, unsigned char *buf, size_t len, uint64_t off)
 {
     while (len > 0) {
         size_t in_page = off % MODEL_PAGE, part = MODEL_PAGE - in_page;

@@ -59,35 +59,35 @@ struct mstate {
 };
 
 /* Names by number; user.NAME of attributes. */
-const char *model_name(int name);
-const char *model_xattr(unsigned name);
+const char *mtree_name(int name);
+const char *mtree_xattr(unsigned name);
 /* The bytes of an attribute's value, len of them. */
-void model_xattr_fill(const struct mxattr *x, unsigned char *out);
+void mtree_xattr_fill(const struct mxattr *x, unsigned char *out);
 
-struct mstate *model_create(void); /* an empty root */
-struct mstate *model_copy(const struct mstate *state);
-void model_put(struct mstate *state);
+struct mstate *mtree_create(void); /* an empty root */
+struct mstate *mtree_copy(const struct mstate *state);
+void mtree_put(struct mstate *state);
 
 /* The node, for changing: a copy if other states have it too. */
-struct mnode *model_edit(struct mstate *state, int node);
+struct mnode *mtree_edit(struct mstate *state, int node);
 /* A new one, or -1: there is no room. */
-int model_new_node(struct mstate *state, uint32_t mode);
-void model_drop_node(struct mstate *state, int node);
+int mtree_new_node(struct mstate *state, uint32_t mode);
+void mtree_drop_node(struct mstate *state, int node);
 
 /* The entry's number, or -1. */
-int model_find(const struct mstate *state, int parent, int name);
-void model_add_entry(struct mstate *state, int parent, int name, int child);
-void model_remove_entry(struct mstate *state, int entry);
-int model_links(const struct mstate *state,
+int mtree_find(const struct mstate *state, int parent, int name);
+void mtree_add_entry(struct mstate *state, int parent, int name, int child);
+void mtree_remove_entry(struct mstate *state, int entry);
+int mtree_links(const struct mstate *state,
                 int node); /* names of a file; st_nlink of a directory */
-int model_children(const struct mstate *state, int dir);
-bool model_is_above(const struct mstate *state, int node, int dir); /* or dir itself */
+int mtree_children(const struct mstate *state, int dir);
+bool mtree_is_above(const struct mstate *state, int node, int dir); /* or dir itself */
 /* Those without a name go, as at a mount. */
-void model_drop_orphans(struct mstate *state);
+void mtree_drop_orphans(struct mstate *state);
 
-void model_write(struct mnode *node, const unsigned char *buf, size_t len, uint64_t off);
-void model_zero(struct mnode *node, uint64_t from, uint64_t to);
-void model_resize(struct mnode *node, uint64_t size);
-void model_read(const struct mnode *node, unsigned char *buf, size_t len, uint64_t off);
+void mtree_write(struct mnode *node, const unsigned char *buf, size_t len, uint64_t off);
+void mtree_zero(struct mnode *node, uint64_t from, uint64_t to);
+void mtree_resize(struct mnode *node, uint64_t size);
+void mtree_read(const struct mnode *node, unsigned char *buf, size_t len, uint64_t off);
 
 #endif

@@ -13,12 +13,12 @@
 
 static void touch(struct mstate *s, int node)
 {
-    model_edit(s, node)->mtime_ns = simclock_now();
+    mtree_edit(s, node)->mtime_ns = simclock_now();
 }
 
 static void changed(struct mstate *s, int node)
 {
-    (void)model_edit(s, node);
+    (void)mtree_edit(s, node);
 }
 
 static bool is_open(const struct op_run *run, int node)
@@ -37,10 +37,10 @@ static bool is_dir(const struct mstate *s, int node)
 /* It lost a name. */
 static void lose_name(struct mstate *s, const struct op_run *run, int node)
 {
-    if (model_links(s, node) > 0 || is_open(run, node))
+    if (mtree_links(s, node) > 0 || is_open(run, node))
         changed(s, node);
     else
-        model_drop_node(s, node);
+        mtree_drop_node(s, node);
 }
 
 static int birth(const struct op *op, struct mstate *s, uint32_t mode)
@@ -48,7 +48,7 @@ static int birth(const struct op *op, struct mstate *s, uint32_t mode)
     const struct mnode *dir = s->nodes[op->parent];
     bool sgid = dir->mode & S_ISGID;
     uint32_t gid = sgid ? dir->gid : 7;
-    int node = model_new_node(s, mode | (sgid && S_ISDIR(mode) ? S_ISGID : 0));
+    int node = mtree_new_node(s, mode | (sgid && S_ISDIR(mode) ? S_ISGID : 0));
     struct mnode *n = s->nodes[node];
 
     n->uid = 5;
@@ -59,22 +59,22 @@ static int birth(const struct op *op, struct mstate *s, uint32_t mode)
     }
     if (S_ISCHR(mode))
         n->rdev = 0x103;
-    model_add_entry(s, op->parent, op->name, node);
+    mtree_add_entry(s, op->parent, op->name, node);
     touch(s, op->parent);
     return 0;
 }
 
 static void truncate_to(struct mstate *s, int node, uint64_t size)
 {
-    struct mnode *n = model_edit(s, node);
+    struct mnode *n = mtree_edit(s, node);
 
-    model_resize(n, size);
+    mtree_resize(n, size);
     n->mtime_ns = simclock_now();
 }
 
 static int apply_create(const struct op *op, struct mstate *s)
 {
-    int entry = model_find(s, op->parent, op->name);
+    int entry = mtree_find(s, op->parent, op->name);
 
     if (entry < 0)
         return birth(op, s, S_IFREG | (op->mode & ~UINT32_C(022)));
@@ -82,7 +82,7 @@ static int apply_create(const struct op *op, struct mstate *s)
         return PFS_EEXIST;
     if (is_dir(s, s->entries[entry].child))
         return PFS_EISDIR;
-    if ((op->flags & O_TRUNC) && s->nodes[s->entries[entry].child]->size > 0)
+    if (op->flags & O_TRUNC)
         truncate_to(s, s->entries[entry].child, 0);
     return 0;
 }
@@ -91,9 +91,9 @@ static int apply_link(const struct op *op, struct mstate *s)
 {
     if (is_dir(s, op->node))
         return PFS_EPERM;
-    if (model_find(s, op->parent, op->name) >= 0)
+    if (mtree_find(s, op->parent, op->name) >= 0)
         return PFS_EEXIST;
-    model_add_entry(s, op->parent, op->name, op->node);
+    mtree_add_entry(s, op->parent, op->name, op->node);
     changed(s, op->node);
     touch(s, op->parent);
     return 0;
@@ -102,16 +102,16 @@ static int apply_link(const struct op *op, struct mstate *s)
 static int apply_remove(const struct op *op, struct mstate *s, const struct op_run *run,
                         bool want_dir)
 {
-    int entry = model_find(s, op->parent, op->name), node;
+    int entry = mtree_find(s, op->parent, op->name), node;
 
     if (entry < 0)
         return PFS_ENOENT;
     node = s->entries[entry].child;
     if (is_dir(s, node) != want_dir)
         return want_dir ? PFS_ENOTDIR : PFS_EISDIR;
-    if (want_dir && model_children(s, node) > 0)
+    if (want_dir && mtree_children(s, node) > 0)
         return PFS_ENOTEMPTY;
-    model_remove_entry(s, entry);
+    mtree_remove_entry(s, entry);
     lose_name(s, run, node);
     touch(s, op->parent);
     return 0;
@@ -121,12 +121,12 @@ static int check_replace(const struct mstate *s, int src, int dst)
 {
     if (is_dir(s, src) != is_dir(s, dst))
         return is_dir(s, src) ? PFS_ENOTDIR : PFS_EISDIR;
-    return is_dir(s, dst) && model_children(s, dst) > 0 ? PFS_ENOTEMPTY : 0;
+    return is_dir(s, dst) && mtree_children(s, dst) > 0 ? PFS_ENOTEMPTY : 0;
 }
 
 static int apply_rename(const struct op *op, struct mstate *s, const struct op_run *run)
 {
-    int from = model_find(s, op->parent, op->name), to = model_find(s, op->parent2, op->name2);
+    int from = mtree_find(s, op->parent, op->name), to = mtree_find(s, op->parent2, op->name2);
     int src = from < 0 ? -1 : s->entries[from].child, dst = to < 0 ? -1 : s->entries[to].child;
     bool exchange = op->flags == RENAME_EXCHANGE;
     int err = 0;
@@ -137,20 +137,20 @@ static int apply_rename(const struct op *op, struct mstate *s, const struct op_r
         return PFS_EEXIST;
     if (src == dst)
         return 0;
-    if (is_dir(s, src) && model_is_above(s, src, op->parent2))
+    if (is_dir(s, src) && mtree_is_above(s, src, op->parent2))
         return PFS_ELOOP;
-    if (dst >= 0 && is_dir(s, dst) && model_is_above(s, dst, op->parent))
+    if (dst >= 0 && is_dir(s, dst) && mtree_is_above(s, dst, op->parent))
         return exchange ? PFS_ELOOP : PFS_ENOTEMPTY;
     if (dst >= 0 && !exchange)
         err = check_replace(s, src, dst);
     if (err)
         return err;
-    model_remove_entry(s, from);
+    mtree_remove_entry(s, from);
     if (dst >= 0)
-        model_remove_entry(s, model_find(s, op->parent2, op->name2));
-    model_add_entry(s, op->parent2, op->name2, src);
+        mtree_remove_entry(s, mtree_find(s, op->parent2, op->name2));
+    mtree_add_entry(s, op->parent2, op->name2, src);
     if (exchange)
-        model_add_entry(s, op->parent, op->name, dst);
+        mtree_add_entry(s, op->parent, op->name, dst);
     changed(s, src);
     touch(s, op->parent);
     touch(s, op->parent2);
@@ -163,10 +163,10 @@ static int apply_rename(const struct op *op, struct mstate *s, const struct op_r
 
 static void apply_write(const struct op *op, struct mstate *s)
 {
-    struct mnode *n = model_edit(s, op->node);
+    struct mnode *n = mtree_edit(s, op->node);
     bool group_runs = n->mode & S_IXGRP;
 
-    model_write(n, op->bytes, op->len, op->off);
+    mtree_write(n, op->bytes, op->len, op->off);
     n->mtime_ns = simclock_now();
     if (op->flags)
         n->mode &= ~(uint32_t)(S_ISUID | (group_runs ? S_ISGID : 0));
@@ -174,18 +174,14 @@ static void apply_write(const struct op *op, struct mstate *s)
 
 static void apply_fallocate(const struct op *op, struct mstate *s)
 {
-    struct mnode *n = model_edit(s, op->node);
+    struct mnode *n = mtree_edit(s, op->node);
     uint64_t end = op->off + op->len;
     bool keep = op->flags & FALLOC_FL_KEEP_SIZE;
-
-    if (op->flags & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) {
-        model_zero(n, op->off, end);
-        n->mtime_ns = simclock_now();
-    }
-    if (!keep && end > n->size) {
+    if (op->flags & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+        mtree_zero(n, op->off, end);
+    if (!keep && end > n->size)
         n->size = end;
-        n->mtime_ns = simclock_now();
-    }
+    n->mtime_ns = simclock_now();
 }
 
 static int apply_xattr(const struct op *op, struct mstate *s)
@@ -204,7 +200,7 @@ static int apply_xattr(const struct op *op, struct mstate *s)
         return PFS_EEXIST;
     if (at < 0 && (!set || op->flags == XATTR_REPLACE))
         return PFS_ENODATA;
-    n = model_edit(s, op->node);
+    n = mtree_edit(s, op->node);
     if (set)
         n->xattrs[at >= 0 ? at : unused] = op->xattr;
     else
@@ -219,13 +215,13 @@ static void apply_close(const struct op *op, struct mstate *s, const struct op_r
 
     for (int i = 0; i < OP_HANDLES; i++)
         users += run->open_node[i] == node;
-    if (users == 1 && model_links(s, node) == 0)
-        model_drop_node(s, node);
+    if (users == 1 && mtree_links(s, node) == 0)
+        mtree_drop_node(s, node);
 }
 
 static void apply_attr(const struct op *op, struct mstate *s)
 {
-    struct mnode *n = model_edit(s, op->node);
+    struct mnode *n = mtree_edit(s, op->node);
 
     if (op->kind == OP_CHMOD)
         n->mode = (n->mode & S_IFMT) | op->mode;
@@ -242,7 +238,7 @@ static int apply_to(const struct op *op, struct mstate *s, const struct op_run *
                         : op->kind == OP_SYMLINK ? S_IFLNK | 0777
                                                  : S_IFCHR | (op->mode & ~UINT32_C(022));
 
-        return model_find(s, op->parent, op->name) >= 0 ? PFS_EEXIST : birth(op, s, mode);
+        return mtree_find(s, op->parent, op->name) >= 0 ? PFS_EEXIST : birth(op, s, mode);
     }
     switch (op->kind) {
     case OP_CREATE:
@@ -255,7 +251,7 @@ static int apply_to(const struct op *op, struct mstate *s, const struct op_run *
     case OP_RENAME:
         return apply_rename(op, s, run);
     case OP_OPEN:
-        if ((op->flags & O_TRUNC) && s->nodes[op->node]->size > 0)
+        if (op->flags & O_TRUNC)
             truncate_to(s, op->node, 0);
         return 0;
     case OP_CLOSE:
@@ -274,7 +270,7 @@ static int apply_to(const struct op *op, struct mstate *s, const struct op_run *
     case OP_REMOVEXATTR:
         return apply_xattr(op, s);
     case OP_LOOKUP:
-        return model_find(s, op->parent, op->name) >= 0 ? 0 : PFS_ENOENT;
+        return mtree_find(s, op->parent, op->name) >= 0 ? 0 : PFS_ENOENT;
     case OP_CHMOD:
     case OP_CHOWN:
     case OP_UTIME:
@@ -300,10 +296,10 @@ int op_apply(const struct op *op, struct mstate *state, const struct op_run *run
         state->refs++;
         return apply_to(op, state, run);
     }
-    *after = model_copy(state);
+    *after = mtree_copy(state);
     err = apply_to(op, *after, run);
     if (err) {
-        model_put(*after);
+        mtree_put(*after);
         *after = state;
         state->refs++;
     }

@@ -45,7 +45,7 @@ static int pick_node(const struct mstate *s, struct rng *rng, uint32_t type)
         int node = (start + i) % MODEL_NODES;
 
         if (s->nodes[node] && (type == 0 || (s->nodes[node]->mode & S_IFMT) == type) &&
-            model_links(s, node) > 0)
+            mtree_links(s, node) > 0)
             return node;
     }
     return -1;
@@ -163,9 +163,9 @@ static void make_write(struct op *op, const struct mstate *s, struct rng *rng, s
     default:
         break;
     }
-    room = (op->off < MODEL_FAR ? MODEL_STRETCH : MODEL_FAR + MODEL_STRETCH);
-    if (op->off >= room)
+    if (op->off % MODEL_FAR >= MODEL_STRETCH)
         op->off = base;
+    room = (op->off < MODEL_FAR ? 0 : MODEL_FAR) + MODEL_STRETCH;
     op->len = pfs_min64(op->len, pfs_min64(max_write, room - op->off));
     fill(op, rng);
 }
@@ -203,7 +203,7 @@ static void make_fallocate(struct op *op, struct rng *rng)
         op->len = pfs_min64(pfs_round_up(op->len, 8192), MODEL_STRETCH - op->off);
     }
     op->off += base;
-    if ((op->flags & FALLOC_FL_PUNCH_HOLE) && rng_one_in(rng, 8))
+    if ((op->flags & FALLOC_FL_PUNCH_HOLE) && base == 0 && rng_one_in(rng, 8))
         op->len += MODEL_FAR;
 }
 
@@ -234,7 +234,7 @@ static void make_create(struct op *op, const struct mstate *s, const struct op_r
     op->slot = rng_one_in(rng, 2) ? free_slot(run) : -1;
     op->flags = O_RDWR | (rng_one_in(rng, 2) ? O_EXCL : 0) | (rng_one_in(rng, 4) ? O_TRUNC : 0) |
                 (rng_one_in(rng, 8) ? O_DSYNC : 0);
-    entry = model_find(s, op->parent, op->name);
+    entry = mtree_find(s, op->parent, op->name);
     if (entry >= 0 && !S_ISREG(s->nodes[s->entries[entry].child]->mode) &&
         !S_ISDIR(s->nodes[s->entries[entry].child]->mode))
         op->flags |= O_EXCL; /* what is opened by that name the kernel decides */

@@ -32,19 +32,19 @@ void op_print(const struct op *op, char *buf, size_t size)
     case OP_RMDIR:
     case OP_LOOKUP:
         snprintf(buf, size, "%s #%d/%.30s mode %o flags %x slot %d", kind_names[op->kind],
-                 op->parent, model_name(op->name), op->mode, op->flags, op->slot);
+                 op->parent, mtree_name(op->name), op->mode, op->flags, op->slot);
         break;
     case OP_LINK:
-        snprintf(buf, size, "link #%d #%d/%.30s", op->node, op->parent, model_name(op->name));
+        snprintf(buf, size, "link #%d #%d/%.30s", op->node, op->parent, mtree_name(op->name));
         break;
     case OP_RENAME:
-        snprintf(buf, size, "rename #%d/%.30s #%d/%.30s flags %x", op->parent, model_name(op->name),
-                 op->parent2, model_name(op->name2), op->flags);
+        snprintf(buf, size, "rename #%d/%.30s #%d/%.30s flags %x", op->parent, mtree_name(op->name),
+                 op->parent2, mtree_name(op->name2), op->flags);
         break;
     case OP_SETXATTR:
     case OP_REMOVEXATTR:
         snprintf(buf, size, "%s #%d %s flags %x, %u bytes", kind_names[op->kind], op->node,
-                 model_xattr(op->xattr.name), op->flags, op->xattr.len);
+                 mtree_xattr(op->xattr.name), op->flags, op->xattr.len);
         break;
     default:
         snprintf(buf, size, "%s #%d slot %d off %" PRIu64 " len %" PRIu64 " flags %x mode %o",
@@ -66,7 +66,7 @@ static int check_read(const struct op *op, const struct mnode *node, struct op_r
     if (!err && len != there) {
         snprintf(run->wrong, sizeof(run->wrong), "read %zu bytes, not %" PRIu64, len, there);
     } else if (!err) {
-        model_read(node, wanted, there, op->off);
+        mtree_read(node, wanted, there, op->off);
         for (size_t i = 0; i < there; i++)
             if (got[i] != wanted[i]) {
                 snprintf(run->wrong, sizeof(run->wrong), "byte %" PRIu64 " is %02x, not %02x",
@@ -99,7 +99,7 @@ static int check_seek(const struct op *op, const struct mnode *node, struct op_r
     to = pfs_min64(to, node->size);
     len = from < to ? pfs_min64(to - from, MODEL_STRETCH) : 0;
     bytes = sim_need(malloc(len + 1));
-    model_read(node, bytes, len, from);
+    mtree_read(node, bytes, len, from);
     if (len > 0 && !pfs_all_zero(bytes, len))
         snprintf(run->wrong, sizeof(run->wrong), "seek calls %" PRIu64 " to %" PRIu64 " a hole",
                  from, to);
@@ -176,17 +176,17 @@ static int set_xattr(const struct op *op, uint64_t ino, struct op_run *run)
 {
     unsigned char value[9000];
 
-    model_xattr_fill(&op->xattr, value);
-    return pfs_tree_setxattr(run->tree, ino, model_xattr(op->xattr.name), value, op->xattr.len,
+    mtree_xattr_fill(&op->xattr, value);
+    return pfs_tree_setxattr(run->tree, ino, mtree_xattr(op->xattr.name), value, op->xattr.len,
                              (int)op->flags, false);
 }
 
 static int create(const struct op *op, const struct mstate *s, struct op_run *run,
                   struct pfs_attr *attr)
 {
-    int entry = model_find(s, op->parent, op->name), node = 0;
+    int entry = mtree_find(s, op->parent, op->name), node = 0;
     struct pfs_handle *handle;
-    int err = pfs_tree_create(run->tree, s->nodes[op->parent]->ino, model_name(op->name), op->mode,
+    int err = pfs_tree_create(run->tree, s->nodes[op->parent]->ino, mtree_name(op->name), op->mode,
                               (int)op->flags, &cred, attr, &handle);
 
     if (err)
@@ -201,7 +201,7 @@ static int create(const struct op *op, const struct mstate *s, struct op_run *ru
 static int on_name(const struct op *op, const struct mstate *s, struct op_run *run)
 {
     uint64_t parent = s->nodes[op->parent]->ino;
-    const char *name = model_name(op->name);
+    const char *name = mtree_name(op->name);
     struct pfs_attr attr = {0};
     char target[32];
     int err;
@@ -256,12 +256,12 @@ int op_execute(const struct op *op, const struct mstate *s, struct op_run *run)
     run->new_ino = 0;
     switch (op->kind) {
     case OP_UNLINK:
-        return pfs_tree_unlink(run->tree, s->nodes[op->parent]->ino, model_name(op->name));
+        return pfs_tree_unlink(run->tree, s->nodes[op->parent]->ino, mtree_name(op->name));
     case OP_RMDIR:
-        return pfs_tree_rmdir(run->tree, s->nodes[op->parent]->ino, model_name(op->name));
+        return pfs_tree_rmdir(run->tree, s->nodes[op->parent]->ino, mtree_name(op->name));
     case OP_RENAME:
-        return pfs_tree_rename(run->tree, s->nodes[op->parent]->ino, model_name(op->name),
-                               s->nodes[op->parent2]->ino, model_name(op->name2), op->flags);
+        return pfs_tree_rename(run->tree, s->nodes[op->parent]->ino, mtree_name(op->name),
+                               s->nodes[op->parent2]->ino, mtree_name(op->name2), op->flags);
     case OP_OPEN:
         return open_slot(op, s, run);
     case OP_CLOSE:
@@ -275,7 +275,7 @@ int op_execute(const struct op *op, const struct mstate *s, struct op_run *run)
         return set_xattr(op, s->nodes[op->node]->ino, run);
     case OP_REMOVEXATTR:
         return pfs_tree_removexattr(run->tree, s->nodes[op->node]->ino,
-                                    model_xattr(op->xattr.name));
+                                    mtree_xattr(op->xattr.name));
     case OP_SYNC:
         return pfs_store_sync(run->store, PFS_LSN_MAX);
     case OP_FLUSH:

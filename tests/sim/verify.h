@@ -12,9 +12,9 @@ struct verify {
     uint64_t mtime[MODEL_NODES];
 };
 
-/* At the head. exact_times: those in memory are the model's, to the nanosecond. Returns 0 also if
+/* At the head. Times are compared to the nanosecond, or to the second if `coarse`. Returns 0 also if
  * something is different; errors are those of the calls. */
-int verify_tree(struct pfs_tree *tree, const struct mstate *state, struct verify *v);
+int verify_tree(struct pfs_tree *tree, const struct mstate *state, bool coarse, struct verify *v);
 
 /* At an LSN. Times may be coarse to a second. */
 int verify_store(struct pfs_store *store, pfs_lsn lsn, const struct mstate *state,

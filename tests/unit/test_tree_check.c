@@ -13,7 +13,7 @@
 #include "tests/lib/tree_fixture.h"
 #include "wal/segment.h"
 
-/* --- what is whole ------------------------------------------------------------------------------ */
+/* --- what is whole ---------------------------------------------------------------------------- */
 
 static void test_tree_check__nothing_yet(void **state)
 {
@@ -94,7 +94,7 @@ static void test_tree_check__cut_file_is_whole(void **state)
     pfs_tree_close(tree);
 }
 
-/* --- inodes ------------------------------------------------------------------------------------- */
+/* --- inodes ----------------------------------------------------------------------------------- */
 
 static void test_tree_check__missing_inode(void **state)
 {
@@ -209,7 +209,7 @@ static void test_tree_check__mark_past_the_end(void **state)
     fixture_finds(x, 1, "inode 2: a truncation mark (LSN 0/1000000, size 20000) past its end");
 }
 
-/* --- orphans ------------------------------------------------------------------------------------ */
+/* --- orphans ---------------------------------------------------------------------------------- */
 
 static void test_tree_check__orphan_with_links(void **state)
 {
@@ -236,7 +236,7 @@ static void test_tree_check__unlinked_without_orphan(void **state)
     fixture_finds(x, 1, "inode 6: no entry names it (link count 0)");
 }
 
-/* --- pages ------------------------------------------------------------------------------------------ */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 static void test_tree_check__page_past_the_end(void **state)
 {

@@ -12,7 +12,7 @@
 #include "fs/tree/name.h"
 #include "tests/lib/tree_fixture.h"
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static void test_tree_check_names__type_of_entry(void **state)
 {
@@ -96,7 +96,7 @@ static void test_tree_check_names__entry_in_a_file(void **state)
     fixture_finds(x, 2, "inode 2: entry \"z\" in what is no directory");
 }
 
-/* --- directories ---------------------------------------------------------------------------------- */
+/* --- directories ------------------------------------------------------------------------------ */
 
 static void test_tree_check_names__two_names_of_a_directory(void **state)
 {
@@ -151,7 +151,7 @@ static void test_tree_check_names__root_has_a_parent(void **state)
     fixture_finds(x, 1, "inode 1: the root's parent is inode 3");
 }
 
-/* --- extended attributes -------------------------------------------------------------------------- */
+/* --- extended attributes ---------------------------------------------------------------------- */
 
 static void test_tree_check_names__count_of_attributes(void **state)
 {
