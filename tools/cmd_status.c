@@ -8,49 +8,12 @@
 #include "base/err.h"
 #include "fs/mount/control_client.h"
 #include "fs/mount/version.h"
+#include "fs/pages/stats_json.h"
 #include "fs/pages/volume.h"
 #include "tools/cmd.h"
 #include "tools/cmd_status.h"
 
 #define WAIT_MS 2000 /* for a mount that is just ending */
-
-static void set_number(json_t *object, const char *name, uint64_t value)
-{
-    json_object_set_new(object, name, json_integer((json_int_t)value));
-}
-
-static void set_lsn(json_t *object, const char *name, pfs_lsn lsn)
-{
-    char number_name[64];
-
-    snprintf(number_name, sizeof(number_name), "%s_bytes", name);
-    json_object_set_new(object, name, json_string(pfs_lsn_print(lsn).s));
-    set_number(object, number_name, lsn);
-}
-
-/* The fields that mean something while nobody writes. */
-static json_t *store_json(struct pfs_store *store)
-{
-    struct pfs_store_stats s;
-    json_t *j = json_object();
-
-    pfs_store_stats(store, &s);
-    set_lsn(j, "head", s.head);
-    set_lsn(j, "durable", s.durable);
-    set_lsn(j, "flushed", s.flushed);
-    set_lsn(j, "journal_start", s.journal_start);
-    set_number(j, "journal_bytes", s.journal_bytes);
-    set_number(j, "layers", s.layers);
-    set_number(j, "layer_bytes", s.layer_bytes);
-    set_number(j, "layer_raw_bytes", s.layer_raw_bytes);
-    set_number(j, "next_ino", s.next_ino);
-    set_number(j, "recovered_records", s.recovered_records);
-    set_number(j, "recovery_ms", s.recovery_ms);
-    set_number(j, "disk_free", s.disk_free);
-    set_number(j, "disk_total", s.disk_total);
-    json_object_set_new(j, "poisoned", json_boolean(s.poisoned));
-    return j;
-}
 
 static int add_branch(struct pfs_volume *volume, const struct pfs_branch_ref *ref, json_t *list)
 {
@@ -61,14 +24,14 @@ static int add_branch(struct pfs_volume *volume, const struct pfs_branch_ref *re
     int err;
 
     json_object_set_new(j, "name", json_string(ref->name));
-    set_number(j, "id", ref->id);
-    set_number(j, "created_s", ref->created_ns / 1000000000);
+    pfs_json_set_uint(j, "id", ref->id);
+    pfs_json_set_uint(j, "created_s", ref->created_ns / 1000000000);
     json_array_append_new(list, j);
     pfs_volume_store_config(volume, ref, &config, dir);
     err = pfs_store_open(&config, &store);
     if (err)
         return pfs_context(err, "%s, branch %s", pfs_volume_path(volume), ref->name);
-    json_object_set_new(j, "store", store_json(store));
+    json_object_set_new(j, "store", pfs_store_stats_json(store));
     return pfs_store_close(store);
 }
 
@@ -89,8 +52,8 @@ static int look(const char *path, json_t **out)
     json_object_set_new(j, "version", json_string(PFS_VERSION));
     json_object_set_new(j, "volume", json_string(full ? full : path));
     json_object_set_new(j, "uuid", json_string(info->uuid_text));
-    set_number(j, "page_size", info->page_size);
-    set_number(j, "created_s", info->created_ns / 1000000000);
+    pfs_json_set_uint(j, "page_size", info->page_size);
+    pfs_json_set_uint(j, "created_s", info->created_ns / 1000000000);
     list = json_array();
     for (unsigned i = 0; i < info->n_branches && !err; i++)
         err = add_branch(volume, &info->branches[i], list);

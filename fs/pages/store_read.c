@@ -146,6 +146,8 @@ static int chain_push(struct pfs_store *s, struct chain *c, const struct found *
 {
     void *at;
 
+    if (f->len == 0)
+        return pfs_fail(PFS_ECORRUPT, "a page delta is empty");
     if (c->n == PFS_DELTA_DEPTH_MAX)
         return pfs_fail(PFS_ECORRUPT, "a page stands on more than %d deltas", PFS_DELTA_DEPTH_MAX);
     at = pfs_buf_extend(&c->bytes, f->len);

@@ -17,6 +17,15 @@ static void layer_damage(void *arg, uint64_t offset, const char *text)
     r->cb(r->ctx, r->file, offset, text);
 }
 
+static void journal_damage(struct pfs_store *s, struct reporter *r, pfs_lsn lsn)
+{
+    char name[PFS_SEGMENT_NAME];
+
+    pfs_segment_name(name, s->journal_dir, pfs_segment_start(&s->segment_id, lsn));
+    r->cb(r->ctx, name, PFS_SEGMENT_HEADER + pfs_segment_offset(&s->segment_id, lsn),
+          pfs_err_message());
+}
+
 /* Recovery has read the journal past the flush already; what is read here is read from the disk a
  * second time, since it may have gone bad meanwhile. */
 static int verify_journal(struct pfs_store *s, struct reporter *r)
@@ -39,8 +48,7 @@ static int verify_journal(struct pfs_store *s, struct reporter *r)
         err = pfs_fail(PFS_ECORRUPT, "the journal ends at LSN %s, before %s",
                        pfs_lsn_print(pfs_reader_position(reader)).s, pfs_lsn_print(s->head).s);
     if (err == PFS_ECORRUPT)
-        r->cb(r->ctx, s->journal_dir,
-              pfs_segment_offset(&s->segment_id, pfs_reader_position(reader)), pfs_err_message());
+        journal_damage(s, r, pfs_reader_position(reader));
     pfs_reader_destroy(reader);
     return err;
 }

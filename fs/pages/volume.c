@@ -208,6 +208,8 @@ int pfs_volume_create(const char *path, uint32_t page_size)
         err = io->ops->list(io, ".", refuse_entry, (void *)(uintptr_t)path);
     if (!err && getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
         err = pfs_fail_errno(errno, "cannot get random bytes");
+    random[6] = (uint8_t)((random[6] & 0x0f) | 0x40); /* RFC 4122: version 4, random */
+    random[8] = (uint8_t)((random[8] & 0x3f) | 0x80);
     if (!err)
         err = pfs_volume_format(io, page_size, random, pfs_get64(random + 16), pfs_wall_ns());
     io->ops->destroy(io);

@@ -210,17 +210,16 @@ static int run(struct check *c)
 int pfs_tree_check(struct pfs_store *store, uint64_t name_seed, const struct pfs_tree_check_cb *cb,
                    struct pfs_tree_check_stats *stats)
 {
-    struct check c = {.store = store, .lsn = pfs_store_head(store), .cb = cb, .stats = stats};
+    struct check c = {.store = store,
+                      .lsn = pfs_store_head(store),
+                      .cb = cb,
+                      .stats = stats,
+                      .name_seed = name_seed};
     int err;
 
     memset(stats, 0, sizeof(*stats));
-    c.names = calloc(1, sizeof(*c.names));
-    if (!c.names)
-        return pfs_fail(PFS_ENOMEM, "out of memory");
-    c.names->config.name_seed = name_seed;
     err = run(&c);
     free(c.nodes);
-    free(c.names);
     if (!err && stats->faults > 0)
         err = pfs_fail(PFS_ECORRUPT, "the tree has %" PRIu64 " faults", stats->faults);
     return err;

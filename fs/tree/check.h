@@ -39,8 +39,7 @@ struct check {
     pfs_lsn lsn; /* the tree is checked as it is here */
     const struct pfs_tree_check_cb *cb;
     struct pfs_tree_check_stats *stats;
-    struct pfs_tree
-        *names; /* holds the name seed, for pfs_name_slot(); nothing else of it is used */
+    uint64_t name_seed;
     struct check_node *nodes; /* ascending */
     size_t n_nodes, cap_nodes;
     uint64_t steps;

@@ -61,7 +61,7 @@ static void check_slot(struct check *c, struct group *g, const struct pfs_key *k
 static void check_name(struct check *c, struct group *g, const struct pfs_key *key,
                        const char *name, size_t len)
 {
-    uint64_t first = pfs_name_slot(c->names, name, len);
+    uint64_t first = pfs_name_slot(c->name_seed, name, len);
     char text[160];
 
     if (key->b < first || key->b >= first + PFS_SLOTS)

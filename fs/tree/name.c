@@ -16,9 +16,9 @@ int pfs_name_check(const char *name)
     return 0;
 }
 
-uint64_t pfs_name_slot(const struct pfs_tree *tree, const char *name, size_t len)
+uint64_t pfs_name_slot(uint64_t name_seed, const char *name, size_t len)
 {
-    uint64_t h = pfs_hash(name, len, tree->config.name_seed);
+    uint64_t h = pfs_hash(name, len, name_seed);
 
     h &= UINT64_C(0x7ffffffffffffffc); /* positions are signed, groups are four */
     return h < PFS_COOKIE_MIN ? h + PFS_COOKIE_MIN : h;
@@ -54,7 +54,7 @@ static int walk(struct pfs_tree *tree, uint64_t parent, const char *name, pfs_ls
                 struct pfs_name_slot *out, unsigned *at)
 {
     size_t len = strlen(name);
-    uint64_t first = pfs_name_slot(tree, name, len);
+    uint64_t first = pfs_name_slot(tree->config.name_seed, name, len);
     struct pfs_buf value;
     int err = PFS_ENOENT;
 
@@ -96,15 +96,16 @@ int pfs_dentry_find(struct pfs_tree *tree, uint64_t parent, const char *name, pf
 int pfs_dentry_free_slot(struct pfs_tree *tree, uint64_t parent, const char *name,
                          struct pfs_name_slot *out)
 {
-    unsigned at;
-    int err = walk(tree, parent, name, PFS_LSN_MAX, out, &at);
+    uint64_t at;
+    unsigned free_at;
+    int err = walk(tree, parent, name, PFS_LSN_MAX, out, &free_at);
 
     if (err != PFS_ENOENT)
         return err ? err : PFS_EEXIST;
-    if (at == PFS_SLOTS)
+    if (free_at == PFS_SLOTS)
         return pfs_fail(PFS_ENOSPC, "five names of a directory have the same hash");
-    *out = (struct pfs_name_slot){
-        .key = pfs_key(PFS_KEY_DENTRY, parent, pfs_name_slot(tree, name, strlen(name)) + at)};
+    at = free_at + pfs_name_slot(tree->config.name_seed, name, strlen(name));
+    *out = (struct pfs_name_slot){.key = pfs_key(PFS_KEY_DENTRY, parent, at)};
     return 0;
 }
 

@@ -58,6 +58,6 @@ bool pfs_slot_same_group(const struct pfs_key *x, const struct pfs_key *y);
 int pfs_name_check(const char *name) PFS_MUST_USE;
 
 /* The first slot of a name's group. */
-uint64_t pfs_name_slot(const struct pfs_tree *tree, const char *name, size_t len);
+uint64_t pfs_name_slot(uint64_t name_seed, const char *name, size_t len);
 
 #endif

@@ -17,7 +17,7 @@ static int find(struct pfs_tree *tree, uint64_t ino, const char *name, struct pf
                 uint64_t *b_out)
 {
     size_t len = strlen(name);
-    uint64_t first = pfs_name_slot(tree, name, len);
+    uint64_t first = pfs_name_slot(tree->config.name_seed, name, len);
 
     *b_out = 0;
     for (unsigned i = 0; i < PFS_SLOTS; i++) {
@@ -78,7 +78,8 @@ static struct pfs_entry put_entry(const struct pfs_key *key, const char *name, c
 struct pfs_entry pfs_xattr_new_entry(struct pfs_tree *tree, uint64_t ino, const char *name,
                                      const void *value, size_t len, unsigned char *bytes)
 {
-    struct pfs_key key = pfs_key(PFS_KEY_XATTR, ino, pfs_name_slot(tree, name, strlen(name)));
+    uint64_t slot = pfs_name_slot(tree->config.name_seed, name, strlen(name));
+    struct pfs_key key = pfs_key(PFS_KEY_XATTR, ino, slot);
 
     return put_entry(&key, name, value, len, bytes);
 }

@@ -175,14 +175,7 @@ void fixture_put_inode(struct fixture *x, uint64_t ino, struct pfs_ivalue *v)
 
 struct pfs_key fixture_slot_of(enum pfs_key_type type, uint64_t ino, const char *name)
 {
-    struct pfs_tree *seed = calloc(1, sizeof(*seed));
-    struct pfs_key key;
-
-    assert_non_null(seed);
-    seed->config.name_seed = SEED;
-    key = pfs_key(type, ino, pfs_name_slot(seed, name, strlen(name)));
-    free(seed);
-    return key;
+    return pfs_key(type, ino, pfs_name_slot(SEED, name, strlen(name)));
 }
 
 void fixture_put_dentry(struct fixture *x, struct pfs_key key, const char *name, uint64_t child,
