@@ -1,8 +1,8 @@
 /* mount.pagefs: what mount(8) calls for `mount -t pagefs VOLUME DIR`; a program of its own, too.
  *
- * Exit codes are mount(8)'s: 1 wrong usage or permissions, 2 the system, 8 interrupted, 32 the mount
- * failed. Once the mount is in the background its exit code is nobody's; what goes wrong then is in
- * its log. */
+ * Exit codes are mount(8)'s: 1 wrong usage or permissions, 2 the system, 8 interrupted, 32 the
+ * mount failed. Once the mount is in the background its exit code is nobody's; what goes wrong then
+ * is in its log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>

@@ -89,8 +89,8 @@ static int rewrite(struct pfs_journal *j, pfs_lsn from, pfs_lsn to)
 
     while (from < to && !err) {
         uint64_t off = pfs_segment_offset(&j->id, from);
-        size_t len = (size_t)pfs_min64(pfs_min64(to - from, REWRITE_CHUNK),
-                                       pfs_segment_size(&j->id) - off);
+        size_t len =
+            (size_t)pfs_min64(pfs_min64(to - from, REWRITE_CHUNK), pfs_segment_size(&j->id) - off);
         struct iovec iov = {.iov_base = chunk, .iov_len = len};
         struct pfs_file *file;
 
@@ -127,8 +127,8 @@ static int begin_life(struct pfs_journal *j, pfs_lsn durable)
     if (err)
         return err;
     pfs_record_encode(&pad, NULL, 0, j->scratch);
-    err = file->ops->pwritev(file, &iov, 1,
-                             PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, pad.lsn));
+    err =
+        file->ops->pwritev(file, &iov, 1, PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, pad.lsn));
     if (err)
         return err;
     j->prev = pad.checksum;
@@ -202,7 +202,8 @@ struct place {
 };
 
 /* A write at lsn found no space. All of it but zeros at its end may stand there, and be valid: wipe
- * it out before the failure is told. (Segments have their space; a copy-on-write disk needs more.) */
+ * it out before the failure is told. (Segments have their space; a copy-on-write disk needs more.)
+ *  */
 static int take_back(struct pfs_journal *j, pfs_lsn lsn)
 {
     static const unsigned char nothing[PFS_RECORD_HEADER];
@@ -211,8 +212,8 @@ static int take_back(struct pfs_journal *j, pfs_lsn lsn)
     int err = pfs_segment_pool_get(j->pool, pfs_segment_start(&j->id, lsn), false, &file);
 
     if (!err)
-        err = file->ops->pwritev(file, &iov, 1,
-                                 PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, lsn));
+        err =
+            file->ops->pwritev(file, &iov, 1, PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, lsn));
     if (!err)
         err = file->ops->sync(file);
     return err ? poison(j, "no space, and what was written can't be taken back") : PFS_ENOSPC;

@@ -32,11 +32,11 @@ struct pfs_journal_open {
     struct pfs_io *io; /* borrowed */
     const char *dir;
     struct pfs_segment_id id;
-    pfs_lsn start; /* segments wholly below are not needed any more */
-    pfs_lsn end;   /* of the valid records, as recovery has found it */
-    uint64_t prev; /* checksum of the last of them; 0: there is none */
+    pfs_lsn start;   /* segments wholly below are not needed any more */
+    pfs_lsn end;     /* of the valid records, as recovery has found it */
+    uint64_t prev;   /* checksum of the last of them; 0: there is none */
     pfs_lsn durable; /* of it, what is known to have been synced once */
-    bool readonly; /* only pread works */
+    bool readonly;   /* only pread works */
 };
 
 /* Open for appending at `end`. Everything below it is made durable first. */
@@ -56,6 +56,7 @@ int pfs_journal_sync(struct pfs_journal *journal, pfs_lsn lsn) PFS_MUST_USE;
  * the next sync short. Threads: any; cheap. */
 void pfs_journal_writeback(struct pfs_journal *journal);
 
+/* Behind the last record; below what all is on disk; whether it failed for good. Threads: any. */
 pfs_lsn pfs_journal_end(const struct pfs_journal *journal);
 pfs_lsn pfs_journal_durable(const struct pfs_journal *journal);
 bool pfs_journal_poisoned(const struct pfs_journal *journal);

@@ -9,15 +9,17 @@
 
 struct pfs_reader;
 
-/* Start at lsn, which must be the start of a record (or of a segment). prev is the checksum of the record before, 0 if
- * not known. Errors: PFS_ENOENT the segment isn't there; PFS_ECORRUPT, PFS_EVERSION, PFS_EIO. */
+/* Start at lsn, which must be the start of a record (or of a segment). prev is the checksum of the
+ * record before, 0 if not known. Errors: PFS_ENOENT the segment isn't there; PFS_ECORRUPT,
+ * PFS_EVERSION, PFS_EIO. */
 int pfs_reader_create(struct pfs_io *io, const char *dir, const struct pfs_segment_id *id,
                       pfs_lsn lsn, uint64_t prev, struct pfs_reader **out) PFS_MUST_USE;
 void pfs_reader_destroy(struct pfs_reader *reader);
 
 /* The next record; pads are passed over. *entries_out (rec->n_entries of them) and the data they
  * point to are borrowed until the next call. Errors: PFS_ETORN no valid record follows the last
- * one (the message says where and why); PFS_ECORRUPT, PFS_EVERSION (a segment's header), PFS_EIO. */
+ * one (the message says where and why); PFS_ECORRUPT, PFS_EVERSION (a segment's header), PFS_EIO.
+ *  */
 int pfs_reader_next(struct pfs_reader *reader, struct pfs_record *rec,
                     struct pfs_entry **entries_out) PFS_MUST_USE;
 

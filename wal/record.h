@@ -27,8 +27,8 @@
  *
  * The header's checksum covers the payloads' checksums, so a record is valid as a whole or not at
  * all; and a page can be read and verified by its own checksum without reading the whole record.
- * `durable` tells a torn tail from damage: behind a bad record at L, a good one that says durable > L
- * proves that what is bad had been acknowledged. */
+ * `durable` tells a torn tail from damage: behind a bad record at L, a good one that says durable >
+ * L proves that what is bad had been acknowledged. */
 #ifndef PFS_WAL_RECORD_H
 #define PFS_WAL_RECORD_H
 

@@ -61,6 +61,7 @@ void pfs_segment_name(char name[PFS_SEGMENT_NAME], const char *dir, pfs_lsn star
 int pfs_segment_parse_name(const struct pfs_segment_id *id, const char *name,
                            pfs_lsn *start_out) PFS_MUST_USE;
 
+/* The header block of the segment that begins at start. */
 void pfs_segment_encode_header(unsigned char buf[PFS_SEGMENT_HEADER],
                                const struct pfs_segment_id *id, pfs_lsn start);
 /* Errors: PFS_ECORRUPT (damaged, foreign or misplaced, as the message says), PFS_EVERSION. */

@@ -20,6 +20,7 @@ struct pfs_handles {
     struct pfs_open head; /* of the ring; guarded by mu */
 };
 
+/* No handle yet. */
 void pfs_handles_init(struct pfs_handles *h);
 /* Close all that are left; no request may be under way. Returns how many there were. */
 unsigned pfs_handles_release(struct pfs_handles *h);

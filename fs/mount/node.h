@@ -54,6 +54,7 @@ void pfs_reply_no_entry(fuse_req_t req);
 
 #define PFS_CACHE_FOREVER_S 86400.0 /* nothing changes behind the kernel's back */
 
+/* Attributes in the shape the kernel wants, st_ino and all. */
 void pfs_attr_to_stat(const struct pfs_mount *m, uint32_t branch, const struct pfs_attr *attr,
                       struct stat *st);
 void pfs_attr_to_entry(const struct pfs_mount *m, uint32_t branch, const struct pfs_attr *attr,

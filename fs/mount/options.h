@@ -44,6 +44,7 @@ struct pfs_mount_options {
     struct pfs_buf kernel;      /* "nodev,noexec": for mount(2), in the order given; no NUL */
 };
 
+/* The defaults; release frees the strings. */
 void pfs_mount_options_init(struct pfs_mount_options *opt);
 void pfs_mount_options_release(struct pfs_mount_options *opt);
 

@@ -9,6 +9,7 @@ struct pfs_text {
     int err; /* of the first addition that failed */
 };
 
+/* Append; a failure is remembered and told at the end. */
 void pfs_text_add(struct pfs_text *text, const char *piece);
 
 /* The same with a backslash before each comma and backslash: libfuse takes lists of options apart

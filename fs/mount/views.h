@@ -15,6 +15,7 @@
 int pfs_view_lookup(struct pfs_mount *m, enum pfs_view view, const char *name,
                     struct fuse_entry_param *e) PFS_MUST_USE;
 
+/* What stat(2) says of a synthetic directory. */
 void pfs_view_stat(struct pfs_mount *m, enum pfs_view view, struct stat *st);
 
 /* Fill buf with directory entries from position off on; returns the bytes used. With plus in the

@@ -24,6 +24,7 @@ struct pfs_wire_request {
     uint32_t xattr_flags;
 };
 
+/* What libfuse hides of the request that this thread answers. */
 const struct pfs_wire_request *pfs_wire_request(void);
 
 /* Room for an answer of at least PFS_IO_MAX bytes: what the request left free of its own buffer, so

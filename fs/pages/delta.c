@@ -17,7 +17,8 @@ static size_t differs_at(const unsigned char *x, const unsigned char *y, size_t 
     return at;
 }
 
-/* The end of the range that starts different at `at`: GAP equal bytes follow it, or the page ends. */
+/* The end of the range that starts different at `at`: GAP equal bytes follow it, or the page
+ * ends. */
 static size_t range_end(const unsigned char *x, const unsigned char *y, size_t at, size_t size)
 {
     size_t end = at + 1;

@@ -29,6 +29,8 @@ struct pfs_manifest {
     struct pfs_manifest_layer *layers;
 };
 
+/* Read DIR/manifest. Errors: PFS_ENOENT, PFS_ECORRUPT, PFS_EVERSION. Write it: durable on return.
+ * Ownership: m is released with pfs_manifest_release(). */
 int pfs_manifest_read(struct pfs_io *io, const char *dir, struct pfs_manifest *m) PFS_MUST_USE;
 int pfs_manifest_write(struct pfs_io *io, const char *dir,
                        const struct pfs_manifest *m) PFS_MUST_USE;

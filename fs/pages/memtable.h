@@ -27,6 +27,7 @@ struct pfs_mem_version {
     uint8_t depth;
 };
 
+/* An empty one, for records that end past start. Errors: PFS_ENOMEM. */
 int pfs_memtable_create(pfs_lsn start, struct pfs_memtable **out) PFS_MUST_USE;
 void pfs_memtable_destroy(struct pfs_memtable *mt);
 

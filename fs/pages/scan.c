@@ -135,7 +135,8 @@ int pfs_scan_next(struct pfs_scan *scan, struct pfs_version *v)
             if (err)
                 return err;
         }
-        /* Sources stand newest first and their LSNs don't overlap: among equal keys the first wins. */
+        /* Sources stand newest first and their LSNs don't overlap: among equal keys the first
+         * wins. */
         for (unsigned i = 0; i < scan->n; i++) {
             struct stream *st = &scan->streams[i];
 

@@ -48,13 +48,15 @@ int pfs_store_close(struct pfs_store *store);
 /* Free without writing anything, as if the power went: for tests of recovery. */
 void pfs_store_abandon(struct pfs_store *store);
 
+/* As configured. */
 uint32_t pfs_store_page_size(const struct pfs_store *store);
 bool pfs_store_readonly(const struct pfs_store *store);
 
 /* Journal one operation and make it visible. Atomic; not durable before a sync to *lsn_out.
  * Ownership: borrows the entries and their data for the call. Errors: PFS_ENOSPC (nothing was
  * changed, later calls may work), PFS_EIO (the journal is poisoned: all later calls fail),
- * PFS_EROFS, PFS_ENOMEM. Threads: any; takes the commit lock; may wait while flushing is far behind. */
+ * PFS_EROFS, PFS_ENOMEM. Threads: any; takes the commit lock; may wait while flushing is far
+ * behind. */
 int pfs_store_commit(struct pfs_store *store, enum pfs_op op, const struct pfs_entry *entries,
                      unsigned n_entries, pfs_lsn *lsn_out) PFS_MUST_USE;
 
@@ -82,14 +84,15 @@ struct pfs_page_version {
 int pfs_store_read_page(struct pfs_store *store, uint64_t ino, uint64_t block, pfs_lsn lsn,
                         void *page, struct pfs_page_version *version_out) PFS_MUST_USE;
 
-/* --- scans: the newest version at lsn of each key in [from, to], deletes left out -------------- */
+/* --- scans: the newest version at lsn of each key in [from, to], deletes left out ------------- */
 
 struct pfs_scan;
 
 /* Ownership: *out is the caller's, to end. It pins what it reads: keep it short. */
 int pfs_scan_begin(struct pfs_store *store, const struct pfs_key *from, const struct pfs_key *to,
                    pfs_lsn lsn, struct pfs_scan **out) PFS_MUST_USE;
-/* The next key, or PFS_ENOENT at the end. v->data (not of pages) is borrowed until the next call. */
+/* The next key, or PFS_ENOENT at the end. v->data (not of pages) is borrowed until the next
+ * call. */
 int pfs_scan_next(struct pfs_scan *scan, struct pfs_version *v) PFS_MUST_USE;
 void pfs_scan_end(struct pfs_scan *scan);
 

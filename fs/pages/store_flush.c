@@ -74,7 +74,8 @@ static int reserve(struct pfs_store *s)
 }
 
 /* The layer is in the manifest: show it to readers in the memtable's place. There is no way back
- * from here; without the memory for a view it is better to end, and to recover from the manifest. */
+ * from here; without the memory for a view it is better to end, and to recover from the manifest.
+ *  */
 static void swap_in(struct pfs_store *s, struct pfs_source *memtable, struct pfs_source *layer)
 {
     pthread_mutex_lock(&s->view_mu);

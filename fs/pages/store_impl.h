@@ -96,8 +96,10 @@ int pfs_store_flush_one(struct pfs_store *store, bool *more_out) PFS_MUST_USE;
 /* Let go of journal that no memtable needs. */
 int pfs_store_trim(struct pfs_store *store) PFS_MUST_USE;
 
+/* Read the manifest, open the layers, replay the journal, open it for appending. */
 int pfs_store_recover(struct pfs_store *store) PFS_MUST_USE;
 
+/* The upkeep thread (store_upkeep.c); kick: there is something for it to do. */
 int pfs_store_upkeep_start(struct pfs_store *store) PFS_MUST_USE;
 void pfs_store_upkeep_stop(struct pfs_store *store);
 void pfs_store_upkeep_kick(struct pfs_store *store);

@@ -29,7 +29,8 @@ struct pfs_source *pfs_source_memtable(struct pfs_memtable *mt);
 struct pfs_source *pfs_source_layer(struct pfs_layer *layer);
 void pfs_source_put(struct pfs_source *source);
 
-/* A view of these sources (references are taken), itself with one reference; NULL if out of memory. */
+/* A view of these sources (references are taken), itself with one reference; NULL if out of
+ * memory. */
 struct pfs_view *pfs_view_create(struct pfs_source *const *memtables, unsigned n_memtables,
                                  struct pfs_source *const *layers, unsigned n_layers);
 void pfs_view_put(struct pfs_view *view);

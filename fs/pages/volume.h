@@ -67,6 +67,7 @@ int pfs_volume_set_holder(struct pfs_volume *volume, const char *mountpoint) PFS
 /* "pid=123 host=abc mount=/mnt" of a running holder into buf, or PFS_ENOENT if none holds it. */
 int pfs_volume_holder(struct pfs_volume *volume, char *buf, size_t size) PFS_MUST_USE;
 
+/* What it is made of; all of it stays the volume's. */
 const struct pfs_volume_info *pfs_volume_info(const struct pfs_volume *volume);
 struct pfs_io *pfs_volume_io(struct pfs_volume *volume);
 int pfs_volume_dirfd(struct pfs_volume *volume);

@@ -52,7 +52,8 @@ static void set_owner(struct pfs_ivalue *v, unsigned what, const struct pfs_attr
     }
 }
 
-/* chmod of an inode with an access ACL: the entry that brings the ACL into line. *n_out is 1 then. */
+/* chmod of an inode with an access ACL: the entry that brings the ACL into line. *n_out is 1
+ * then. */
 static int follow_mode(struct pfs_tree *tree, const struct pfs_inode *inode, uint32_t mode,
                        unsigned char *bytes, struct pfs_entry *entry, unsigned *n_out)
 {

@@ -56,7 +56,8 @@ struct pfs_handle {
 /* The inode, with one more reference. Errors: PFS_ENOENT and the store's. */
 int pfs_inode_get(struct pfs_tree *tree, uint64_t ino, struct pfs_inode **out) PFS_MUST_USE;
 
-/* Enter a new inode with one reference; takes over *v. NULL if out of memory (v is then released). */
+/* Enter a new inode with one reference; takes over *v. NULL if out of memory (v is then
+ * released). */
 struct pfs_inode *pfs_inode_new(struct pfs_tree *tree, uint64_t ino, struct pfs_ivalue *v,
                                 pfs_lsn lsn);
 
@@ -76,6 +77,7 @@ int pfs_inode_write_all(struct pfs_tree *tree) PFS_MUST_USE;
 /* Free the cache; nothing is written. */
 void pfs_inode_drop_all(struct pfs_tree *tree);
 
+/* What getattr answers. Holds inode->mu. */
 void pfs_inode_attr(const struct pfs_tree *tree, const struct pfs_inode *inode,
                     struct pfs_attr *attr);
 

@@ -22,9 +22,10 @@
  *          n target      of a symlink
  *
  * Truncation marks make truncation O(1): a mark (lsn, size) says that at lsn the file was cut to
- * size, so of a page version older than lsn all bytes at or past size read as zeros. A mark swallows
- * earlier ones with a size not below its own, so they ascend in both. A mark made by the very
- * record that holds the value can't name its LSN yet: it is stored as 0 and means "this version's". */
+ * size, so of a page version older than lsn all bytes at or past size read as zeros. A mark
+ * swallows earlier ones with a size not below its own, so they ascend in both. A mark made by the
+ * very record that holds the value can't name its LSN yet: it is stored as 0 and means "this
+ * version's". */
 #ifndef PFS_TREE_IVALUE_H
 #define PFS_TREE_IVALUE_H
 

@@ -1,8 +1,8 @@
 /* Names to keys: where a directory entry or an extended attribute stands. Private to fs/tree.
  *
  * A name hashes to a group of four slots; b of its key is the slot. It stands in the first slot of
- * the group that was free, and two names in one group are a matter of 2^-61, so that one get finds a
- * name or shows that it isn't there. A slot is only emptied when the next one is empty; else a
+ * the group that was free, and two names in one group are a matter of 2^-61, so that one get finds
+ * a name or shows that it isn't there. A slot is only emptied when the next one is empty; else a
  * placeholder (owner 0, no name) keeps the chain.
  *
  *   value of an entry:      child u64 | type u8 (mode >> 12) | name
@@ -26,6 +26,7 @@ struct pfs_dentry {
     const char *name; /* not terminated; borrowed from the value */
 };
 
+/* Errors: PFS_ECORRUPT. */
 int pfs_dentry_decode(const void *data, size_t len, struct pfs_dentry *out) PFS_MUST_USE;
 
 /* Where a name stands, or would. */

@@ -291,7 +291,7 @@ int pfs_tree_create(struct pfs_tree *tree, uint64_t parent, const char *name, ui
     return err;
 }
 
-/* --- another name for an inode ------------------------------------------------------------------ */
+/* --- another name for an inode ---------------------------------------------------------------- */
 
 /* Holds names_mu. */
 static int link_locked(struct pfs_tree *tree, struct pfs_inode *inode, struct pfs_inode *dir,

@@ -15,6 +15,7 @@
 
 struct pfs_recent;
 
+/* As many slots as fit in `bytes`, at least 64. */
 int pfs_recent_create(size_t bytes, uint32_t page_size, struct pfs_recent **out) PFS_MUST_USE;
 void pfs_recent_destroy(struct pfs_recent *recent);
 

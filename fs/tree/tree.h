@@ -72,13 +72,15 @@ struct pfs_tree_config {
 };
 
 /* Open the tree of a store; makes the root directory if the store is empty and writable (mode 0755,
- * owned by the process's user), and finishes the removal of files that were unlinked but open at a crash. */
+ * owned by the process's user), and finishes the removal of files that were unlinked but open at a
+ * crash. */
 int pfs_tree_open(const struct pfs_tree_config *config, struct pfs_tree **out) PFS_MUST_USE;
 
 /* Write out what is only in memory (times), then free. All handles must be closed. Does not sync:
  * pfs_store_close() does. */
 void pfs_tree_close(struct pfs_tree *tree);
 
+/* The store it was opened on. */
 struct pfs_store *pfs_tree_store(struct pfs_tree *tree);
 
 static inline uint64_t pfs_tree_st_ino(uint32_t branch_id, uint64_t ino)
@@ -109,14 +111,17 @@ int pfs_tree_create(struct pfs_tree *tree, uint64_t parent, const char *name, ui
                     int flags, const struct pfs_cred *cred, struct pfs_attr *attr,
                     struct pfs_handle **out) PFS_MUST_USE;
 
+/* PFS_ENOENT; unlink: PFS_EISDIR; rmdir: PFS_ENOTDIR, PFS_ENOTEMPTY. */
 int pfs_tree_unlink(struct pfs_tree *tree, uint64_t parent, const char *name) PFS_MUST_USE;
 int pfs_tree_rmdir(struct pfs_tree *tree, uint64_t parent, const char *name) PFS_MUST_USE;
-/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE of renameat2(2). PFS_ELOOP, PFS_ENOTEMPTY, PFS_EINVAL. */
+/* flags: RENAME_NOREPLACE, RENAME_EXCHANGE of renameat2(2). PFS_ELOOP, PFS_ENOTEMPTY,
+ * PFS_EINVAL. */
 int pfs_tree_rename(struct pfs_tree *tree, uint64_t parent, const char *name, uint64_t new_parent,
                     const char *new_name, unsigned flags) PFS_MUST_USE;
 
 /* --- attributes ------------------------------------------------------------------------------ */
 
+/* As stat(2) would tell. */
 int pfs_tree_getattr(struct pfs_tree *tree, uint64_t ino, struct pfs_attr *attr) PFS_MUST_USE;
 /* Set what `what` (enum pfs_set bits) names from *in; *attr is the result. Truncation is here. */
 int pfs_tree_setattr(struct pfs_tree *tree, uint64_t ino, unsigned what, const struct pfs_attr *in,
@@ -137,7 +142,8 @@ int pfs_tree_removexattr(struct pfs_tree *tree, uint64_t ino, const char *name) 
 
 /* --- open files ------------------------------------------------------------------------------ */
 
-/* flags are open(2)'s: O_TRUNC is honoured, O_SYNC and O_DSYNC make each write wait for its sync. */
+/* flags are open(2)'s: O_TRUNC is honoured, O_SYNC and O_DSYNC make each write wait for its
+ * sync. */
 int pfs_tree_open_file(struct pfs_tree *tree, uint64_t ino, int flags,
                        struct pfs_handle **out) PFS_MUST_USE;
 void pfs_tree_release(struct pfs_tree *tree, struct pfs_handle *handle);
@@ -159,6 +165,7 @@ int pfs_file_sync(struct pfs_tree *tree, struct pfs_handle *handle, bool data_on
 
 /* --- directories ------------------------------------------------------------------------------ */
 
+/* PFS_ENOTDIR. The handle is for readdir and sync; release it as a file. */
 int pfs_tree_open_dir(struct pfs_tree *tree, uint64_t ino, struct pfs_handle **out) PFS_MUST_USE;
 
 /* One entry; return nonzero to stop before it (the buffer is full). off is the position to pass to
@@ -179,6 +186,7 @@ struct pfs_tree_stats {
     uint64_t open_handles;
     uint64_t next_ino;
 };
+/* Counters of the moment. */
 void pfs_tree_stats(struct pfs_tree *tree, struct pfs_tree_stats *out);
 
 /* Check the tree at the head: every entry has its inode and stands where its name is looked for,
