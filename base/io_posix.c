@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/blocking.h"
 #include "base/io.h"
 
 struct posix_io {
@@ -70,13 +72,25 @@ static void posix_close(struct pfs_file *base)
     free(file);
 }
 
+/* pread; where the bytes are not in memory, say that this will take a while. */
+static ssize_t pread_saying(int fd, void *buf, size_t len, off_t off)
+{
+    struct iovec iov = {.iov_base = buf, .iov_len = len};
+    ssize_t n = preadv2(fd, &iov, 1, off, RWF_NOWAIT);
+
+    if (n > 0)
+        return n;
+    pfs_blocking();
+    return pread(fd, buf, len, off);
+}
+
 static int posix_pread(struct pfs_file *base, void *buf, size_t len, uint64_t off)
 {
     struct posix_file *file = file_of(base);
     size_t done = 0;
 
     while (done < len) {
-        ssize_t n = pread(file->fd, (char *)buf + done, len - done, (off_t)(off + done));
+        ssize_t n = pread_saying(file->fd, (char *)buf + done, len - done, (off_t)(off + done));
 
         if (n < 0 && errno == EINTR)
             continue;

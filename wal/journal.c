@@ -211,6 +211,7 @@ static int take_back(struct pfs_journal *j, pfs_lsn lsn)
     struct pfs_file *file;
     int err = pfs_segment_pool_get(j->pool, pfs_segment_start(&j->id, lsn), false, &file);
 
+    assert(pfs_segment_offset(&j->id, lsn) + sizeof(nothing) <= pfs_segment_size(&j->id));
     if (!err)
         err =
             file->ops->pwritev(file, &iov, 1, PFS_SEGMENT_HEADER + pfs_segment_offset(&j->id, lsn));
@@ -310,7 +311,7 @@ int pfs_journal_append(struct pfs_journal *j, enum pfs_op op, struct pfs_entry *
     assert(rec.durable <= rec.lsn);
     pfs_record_encode(&rec, entries, n_entries, j->scratch);
     err = write_at(j, &at, j->iov, gather(j, entries, n_entries));
-    if (err == PFS_ENOSPC && at.end != j->end)
+    if (err == PFS_ENOSPC && at.end != j->end && left >= PFS_RECORD_HEADER)
         err = take_back(j, j->end); /* what roll() wrote */
     if (err)
         return err;
@@ -372,7 +373,6 @@ int pfs_journal_sync(struct pfs_journal *j, pfs_lsn lsn)
 void pfs_journal_writeback(struct pfs_journal *j)
 {
     pfs_lsn from = j->written_back, end = j->end;
-    struct pfs_file *file;
     pfs_lsn start;
 
     if (end - from < WRITEBACK_BYTES)
@@ -381,9 +381,10 @@ void pfs_journal_writeback(struct pfs_journal *j)
         return; /* someone else is at it */
     from = pfs_max64(from, j->durable);
     start = pfs_segment_start(&j->id, from);
-    if (from < end && pfs_segment_pool_get(j->pool, start, false, &file) == 0)
-        file->ops->writeback(file, PFS_SEGMENT_HEADER + from - start,
-                             pfs_min64(end - from, pfs_segment_size(&j->id) - (from - start)));
+    if (from < end)
+        pfs_segment_pool_writeback(
+            j->pool, start, PFS_SEGMENT_HEADER + from - start,
+            pfs_min64(end - from, pfs_segment_size(&j->id) - (from - start)));
 }
 
 pfs_lsn pfs_journal_end(const struct pfs_journal *j)

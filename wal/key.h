@@ -25,6 +25,11 @@ enum pfs_key_type {
     PFS_KEY_PAGE = 0x50,
 };
 
+static inline int pfs_key_type_known(uint8_t type)
+{
+    return type != 0 && type % 0x10 == 0 && type <= PFS_KEY_PAGE;
+}
+
 struct pfs_key {
     uint8_t type; /* enum pfs_key_type */
     uint64_t a;

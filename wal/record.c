@@ -120,6 +120,8 @@ static int decode_entry(const unsigned char *e, struct pfs_entry *entry)
     entry->checksum = pfs_get64(e + 24);
     if (entry->kind < PFS_KIND_VALUE || entry->kind > PFS_KIND_DELETE || e[3] != 0)
         return PFS_ETORN;
+    if (!pfs_key_type_known(entry->key.type))
+        return PFS_ETORN;
     return 0;
 }
 

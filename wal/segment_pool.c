@@ -22,6 +22,7 @@
 struct segment {
     pfs_lsn start;
     struct pfs_file *file;
+    int pins; /* guarded by seg_mu: users whom neither a view nor `durable` protects from a trim */
 };
 
 struct pfs_segment_pool {
@@ -305,33 +306,64 @@ int pfs_segment_pool_get(struct pfs_segment_pool *p, pfs_lsn start, bool create,
     return 0;
 }
 
+/* The oldest segment, if all of it lies below lsn and nobody is at it: out of the table. Whether it
+ * is to be used again is settled here too: two trims don't keep more than there is room for. */
+static bool take_oldest(struct pfs_segment_pool *p, pfs_lsn lsn, struct segment *old, bool *keep)
+{
+    bool found;
+
+    pthread_mutex_lock(&p->seg_mu);
+    found = p->n_segs > 0 && p->segs[0].start + size_of(p) <= lsn && p->segs[0].pins == 0;
+    if (found) {
+        *old = p->segs[0];
+        memmove(p->segs, p->segs + 1, --p->n_segs * sizeof(*p->segs));
+        *keep = p->n_spares < SPARE_MAX;
+        if (*keep)
+            p->spares[p->n_spares++] = old->start;
+    }
+    pthread_mutex_unlock(&p->seg_mu);
+    return found;
+}
+
 int pfs_segment_pool_trim(struct pfs_segment_pool *p, pfs_lsn lsn)
 {
-    for (;;) {
-        struct segment old = {0};
-        bool keep;
+    struct segment old;
+    bool keep;
 
-        pthread_mutex_lock(&p->seg_mu);
-        if (p->n_segs > 0 && p->segs[0].start + size_of(p) <= lsn) {
-            old = p->segs[0];
-            memmove(p->segs, p->segs + 1, --p->n_segs * sizeof(*p->segs));
-        }
-        keep = old.file && p->n_spares < SPARE_MAX;
-        pthread_mutex_unlock(&p->seg_mu);
-        if (!old.file)
-            return 0;
+    while (take_oldest(p, lsn, &old, &keep)) {
         p->io->ops->close(old.file);
-        if (keep) {
-            pthread_mutex_lock(&p->seg_mu);
-            p->spares[p->n_spares++] = old.start;
-            pthread_mutex_unlock(&p->seg_mu);
-        } else {
+        if (!keep) {
             int err = remove_segment(p, old.start);
 
             if (err)
                 return err;
         }
     }
+    return 0;
+}
+
+/* Pin the segment that starts at `start`, or let go of it. NULL if it isn't there. */
+static struct pfs_file *pin(struct pfs_segment_pool *p, pfs_lsn start, int by)
+{
+    struct pfs_file *file;
+
+    pthread_mutex_lock(&p->seg_mu);
+    file = find(p, start);
+    if (file)
+        p->segs[(start - p->segs[0].start) / size_of(p)].pins += by;
+    pthread_mutex_unlock(&p->seg_mu);
+    return file;
+}
+
+void pfs_segment_pool_writeback(struct pfs_segment_pool *p, pfs_lsn start, uint64_t off,
+                                uint64_t len)
+{
+    struct pfs_file *file = pin(p, start, 1);
+
+    if (!file)
+        return;
+    file->ops->writeback(file, off, len);
+    (void)pin(p, start, -1);
 }
 
 int pfs_segment_pool_prepare(struct pfs_segment_pool *p, pfs_lsn active, bool *wanted_out)

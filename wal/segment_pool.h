@@ -23,6 +23,10 @@ void pfs_segment_pool_close(struct pfs_segment_pool *pool);
 int pfs_segment_pool_get(struct pfs_segment_pool *pool, pfs_lsn start, bool create,
                          struct pfs_file **out) PFS_MUST_USE;
 
+/* Nudge the kernel to write [off, off + len) of the segment's file back. A hint. Threads: any. */
+void pfs_segment_pool_writeback(struct pfs_segment_pool *pool, pfs_lsn start, uint64_t off,
+                                uint64_t len);
+
 /* Nobody reads below lsn any more. */
 int pfs_segment_pool_trim(struct pfs_segment_pool *pool, pfs_lsn lsn) PFS_MUST_USE;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/blocking.h"
 #include "base/log.h"
 
 int pfs_branches_init(struct pfs_branches *b, struct pfs_volume *volume,
@@ -59,6 +60,7 @@ static int open_branch(struct pfs_branches *b, struct pfs_mount_branch *branch)
     int err;
 
     assert(!branch->store);
+    pfs_blocking();
     pfs_volume_store_config(b->volume, branch->ref, &store_config, dir);
     store_config.readonly = b->opt->readonly;
     store_config.background = !b->opt->readonly;
@@ -97,7 +99,7 @@ int pfs_branches_tree(struct pfs_branches *b, uint32_t id, struct pfs_tree **out
     *out = atomic_load_explicit(&branch->tree, memory_order_acquire);
     if (*out)
         return 0;
-    pthread_mutex_lock(&b->mu);
+    pfs_mutex_lock(&b->mu);
     if (!atomic_load_explicit(&branch->tree, memory_order_relaxed))
         err = open_branch(b, branch);
     if (!err)

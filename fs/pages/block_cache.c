@@ -11,7 +11,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/checksum.h"
 
@@ -189,7 +188,6 @@ static int load_missing(struct pfs_block_cache *cache, uint64_t owner, uint32_t 
         return pfs_fail(PFS_ENOMEM, "out of memory for a cached block");
     block->owner = owner;
     block->block_no = block_no;
-    pfs_blocking(); /* most likely a read from a disk */
     err = load(ctx, block_no, &block->data, &block->len);
     if (err) {
         free(block);

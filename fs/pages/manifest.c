@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "fs/pages/sealed.h"
+#include "wal/segment.h"
 
 #define MAGIC "pagefs-manifest"
 
@@ -33,7 +34,10 @@ int pfs_manifest_write(struct pfs_io *io, const char *dir, const struct pfs_mani
     int err;
 
     for (unsigned i = 0; i < m->n_layers; i++)
-        json_array_append_new(layers, layer_to_json(&m->layers[i]));
+        if (json_array_append_new(layers, layer_to_json(&m->layers[i]))) {
+            json_decref(layers);
+            return pfs_fail(PFS_ENOMEM, "%s/manifest: out of memory", dir);
+        }
     doc = json_pack(
         "{s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:I, s:o}", "uuid_high",
         pfs_json_hex64(pfs_get64(m->uuid)), "uuid_low", pfs_json_hex64(pfs_get64(m->uuid + 8)),
@@ -89,6 +93,24 @@ static int header_from_json(struct pfs_manifest *m, const json_t *doc)
     return 0;
 }
 
+/* Every layer ever made is there, from the journal's first byte to where it was flushed. */
+static int check_cover(const struct pfs_manifest *m)
+{
+    pfs_lsn at = PFS_LSN_FIRST;
+
+    for (unsigned i = 0; i < m->n_layers; i++) {
+        if (m->layers[i].info.lsn_from != at)
+            return pfs_fail(PFS_ECORRUPT, "no layer begins at LSN %s", pfs_lsn_print(at).s);
+        at = m->layers[i].info.lsn_to;
+    }
+    if (at != m->flushed)
+        return pfs_fail(PFS_ECORRUPT, "the layers end at LSN %s, not where it was flushed",
+                        pfs_lsn_print(at).s);
+    return m->flushed <= m->durable
+               ? 0
+               : pfs_fail(PFS_ECORRUPT, "it was flushed further than it was durable");
+}
+
 int pfs_manifest_read(struct pfs_io *io, const char *dir, struct pfs_manifest *m)
 {
     const json_t *layers;
@@ -103,17 +125,17 @@ int pfs_manifest_read(struct pfs_io *io, const char *dir, struct pfs_manifest *m
         return err;
     err = header_from_json(m, doc);
     layers = json_object_get(doc, "layers");
+    if (!err && !json_is_array(layers))
+        err = pfs_fail(PFS_ECORRUPT, "'layers' is missing");
     for (size_t i = 0; !err && i < json_array_size(layers); i++) {
         struct pfs_manifest_layer l;
 
         err = layer_from_json(m, json_array_get(layers, i), &l);
-        if (!err && m->n_layers > 0 && m->layers[m->n_layers - 1].info.lsn_to != l.info.lsn_from)
-            err = pfs_fail(PFS_ECORRUPT, "layer ranges do not follow each other");
         if (!err)
             err = pfs_manifest_add(m, l.number, &l.info);
     }
-    if (!err && m->n_layers > 0 && m->layers[m->n_layers - 1].info.lsn_to != m->flushed)
-        err = pfs_fail(PFS_ECORRUPT, "the layers do not reach the flushed LSN");
+    if (!err)
+        err = check_cover(m);
     json_decref(doc);
     if (err) {
         pfs_manifest_release(m);

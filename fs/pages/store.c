@@ -259,6 +259,8 @@ int pfs_store_freeze(struct pfs_store *s)
 
 bool pfs_store_memtable_full(const struct pfs_store *s)
 {
+    if (pfs_memtable_count(s->active->mt) == 0) /* but the journal may have been padded */
+        return false;
     return pfs_memtable_bytes(s->active->mt) >= s->config.memtable_bytes ||
            s->head - pfs_memtable_start(s->active->mt) >= s->config.flush_journal_bytes;
 }
@@ -280,6 +282,10 @@ static int stall(struct pfs_store *s)
         return err;
     }
     pthread_mutex_lock(&s->stall_mu);
+    if (s->n_frozen < PFS_FROZEN_MAX) { /* it ended meanwhile, and the next may never come */
+        pthread_mutex_unlock(&s->stall_mu);
+        return 0;
+    }
     round = s->flush_round;
     pthread_mutex_unlock(&s->commit_mu);
     pfs_store_upkeep_kick(s);

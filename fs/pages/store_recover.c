@@ -92,6 +92,11 @@ static int apply(struct pfs_store *s, const struct pfs_record *rec, const struct
     if (err)
         return err;
     for (unsigned i = 0; i < rec->n_entries; i++) {
+        const struct pfs_mem_version *v = pfs_memtable_seek(s->active->mt, &entries[i].key, end);
+
+        if (v && v->lsn == end && pfs_key_cmp(&v->key, &entries[i].key) == 0)
+            return pfs_fail(PFS_ECORRUPT, "%s: the record at LSN %s names a key twice",
+                            s->journal_dir, pfs_lsn_print(rec->lsn).s);
         pfs_memtable_insert(s->active->mt, &entries[i], end);
         if (entries[i].key.type == PFS_KEY_INODE && entries[i].key.a >= s->next_ino)
             s->next_ino = entries[i].key.a + 1;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #define MAGIC          "pagefs-volume"
 #define VOLUME_VERSION 1
 #define POLL_NS        20000000
+#define FILES_WANTED   100000
 
 struct pfs_volume {
     char *path;
@@ -56,18 +58,20 @@ static int write_volume_file(struct pfs_io *io, const struct pfs_volume_info *in
 {
     json_t *branches = json_array();
     json_t *doc;
-    int err;
+    int err = 0;
 
-    for (unsigned i = 0; i < info->n_branches; i++)
-        json_array_append_new(branches,
-                              json_pack("{s:I, s:s, s:I}", "id", (json_int_t)info->branches[i].id,
-                                        "name", info->branches[i].name, "created_ns",
-                                        (json_int_t)info->branches[i].created_ns));
+    for (unsigned i = 0; i < info->n_branches && !err; i++)
+        err = json_array_append_new(branches, json_pack("{s:I, s:s, s:I}", "id",
+                                                        (json_int_t)info->branches[i].id, "name",
+                                                        info->branches[i].name, "created_ns",
+                                                        (json_int_t)info->branches[i].created_ns));
     doc = json_pack("{s:s, s:I, s:I, s:o, s:o}", "uuid", info->uuid_text, "page_size",
                     (json_int_t)info->page_size, "created_ns", (json_int_t)info->created_ns,
                     "name_seed", pfs_json_hex64(info->name_seed), "branches", branches);
-    if (!doc)
+    if (!doc || err) {
+        json_decref(doc);
         return pfs_fail(PFS_ENOMEM, "out of memory");
+    }
     err = pfs_sealed_write(io, ".", "volume", MAGIC, VOLUME_VERSION, doc);
     json_decref(doc);
     return err;
@@ -165,6 +169,8 @@ int pfs_volume_format(struct pfs_io *io, uint32_t page_size, const uint8_t uuid[
         err = io->ops->sync_dir(io, "branches/1");
     if (!err)
         err = io->ops->sync_dir(io, "branches");
+    if (!err)
+        err = io->ops->sync_dir(io, ".");
     if (!err) /* last: a directory with a volume file is a whole volume */
         err = write_volume_file(io, &info);
     return err;
@@ -268,6 +274,23 @@ static int take_lock(struct pfs_volume *v, unsigned wait_ms)
     return 0;
 }
 
+/* Each layer keeps a descriptor, and a volume with a long history has thousands of layers. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    if (limit.rlim_max < FILES_WANTED) {
+        struct rlimit more = {.rlim_cur = FILES_WANTED, .rlim_max = FILES_WANTED};
+
+        if (setrlimit(RLIMIT_NOFILE, &more) == 0) /* root may */
+            return;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int pfs_volume_open(const char *path, enum pfs_volume_mode mode, unsigned wait_ms,
                     struct pfs_volume **out)
 {
@@ -276,6 +299,8 @@ int pfs_volume_open(const char *path, enum pfs_volume_mode mode, unsigned wait_m
 
     if (!v)
         return pfs_fail(PFS_ENOMEM, "out of memory");
+    if (mode != PFS_VOLUME_PEEK)
+        raise_file_limit();
     v->mode = mode;
     v->lock_fd = -1;
     v->path = strdup(path);

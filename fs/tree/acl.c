@@ -95,6 +95,15 @@ int pfs_acl_to_mode(const void *acl, size_t len, uint32_t *mode, bool *minimal_o
     return 0;
 }
 
+int pfs_acl_check(const void *acl, size_t len)
+{
+    struct acl_parts parts;
+
+    if (len > PFS_ACL_BYTES)
+        return pfs_fail(PFS_ENOSPC, "an ACL of more than %zu bytes", PFS_ACL_BYTES);
+    return parse((unsigned char *)(uintptr_t)acl, len, &parts);
+}
+
 int pfs_acl_chmod(void *acl, size_t len, uint32_t mode)
 {
     struct acl_parts parts;
@@ -139,16 +148,20 @@ int pfs_acl_inherit(struct pfs_tree *tree, struct pfs_inode *dir, uint64_t ino, 
         return pfs_fail(PFS_ENOMEM, "out of memory");
     if (dir->v.n_xattrs)
         err = pfs_xattr_read(tree, dir->ino, PFS_ACL_DEFAULT, out->bytes, PFS_ACL_BYTES, &len);
-    if (err) {
+    if (err == PFS_ENODATA) {
         v->mode &= ~umask;
-        return err == PFS_ENODATA ? 0 : err;
+        return 0;
     }
     access = out->bytes + PFS_ACL_BYTES;
     standing = access + PFS_ACL_BYTES;
-    memcpy(access, out->bytes, len);
-    err = mask_by_mode(access, len, &v->mode, &minimal);
-    if (err)
+    if (!err) {
+        memcpy(access, out->bytes, len);
+        err = mask_by_mode(access, len, &v->mode, &minimal);
+    }
+    if (err) {
+        pfs_acl_inherited_release(out);
         return err;
+    }
     if (!minimal)
         out->entries[out->n++] =
             pfs_xattr_new_entry(tree, ino, PFS_ACL_ACCESS, access, len, standing);
@@ -162,4 +175,5 @@ int pfs_acl_inherit(struct pfs_tree *tree, struct pfs_inode *dir, uint64_t ino, 
 void pfs_acl_inherited_release(struct pfs_acl_inherited *acls)
 {
     free(acls->bytes);
+    acls->bytes = NULL;
 }

@@ -28,6 +28,9 @@ void pfs_acl_inherited_release(struct pfs_acl_inherited *acls);
  * no more than the mode does, so it need not be kept. */
 int pfs_acl_to_mode(const void *acl, size_t len, uint32_t *mode, bool *minimal_out) PFS_MUST_USE;
 
+/* An ACL that can be kept? PFS_EINVAL: malformed; PFS_ENOSPC: over PFS_ACL_BYTES. */
+int pfs_acl_check(const void *acl, size_t len) PFS_MUST_USE;
+
 /* Make an access ACL (in place) say what the mode now says, after chmod. */
 int pfs_acl_chmod(void *acl, size_t len, uint32_t mode) PFS_MUST_USE;
 

@@ -77,6 +77,8 @@ static int load(struct pfs_tree *tree, struct pfs_inode *inode)
     if (!err)
         err = pfs_ivalue_decode(value.data, value.len, inode->last_lsn, &inode->v);
     inode->journaled_ns = inode->v.mtime_ns;
+    if (inode->last_lsn < tree->unnoted)
+        inode->last_lsn = tree->unnoted;
     pfs_buf_release(&value);
     if (err)
         return err == PFS_ENOENT ? err : pfs_context(err, "inode %" PRIu64, inode->ino);
@@ -95,7 +97,9 @@ int pfs_inode_get(struct pfs_tree *tree, uint64_t ino, struct pfs_inode **out)
         inode->refs++;
         pthread_mutex_unlock(stripe);
         pfs_mutex_lock(&inode->mu); /* whoever loads it holds this */
-        err = inode->failed ? PFS_ENOENT : 0;
+        err = inode->load_error;
+        if (err && err != PFS_ENOENT)
+            err = pfs_fail(err, "inode %" PRIu64 " could not be loaded", ino);
         pthread_mutex_unlock(&inode->mu);
     } else {
         inode = enter(tree, ino);
@@ -106,7 +110,7 @@ int pfs_inode_get(struct pfs_tree *tree, uint64_t ino, struct pfs_inode **out)
         pfs_mutex_lock(&inode->mu);
         pthread_mutex_unlock(stripe);
         err = load(tree, inode);
-        inode->failed = err != 0;
+        inode->load_error = err;
         pthread_mutex_unlock(&inode->mu);
     }
     if (err) {
@@ -137,6 +141,16 @@ struct pfs_inode *pfs_inode_new(struct pfs_tree *tree, uint64_t ino, struct pfs_
     return inode;
 }
 
+/* The inode's version in the store is older than its last record: whoever loads it again and wants
+ * it synced must wait for that one, too. */
+static void note_lsn(struct pfs_tree *tree, pfs_lsn lsn)
+{
+    pfs_lsn old = tree->unnoted;
+
+    while (old < lsn && !atomic_compare_exchange_weak(&tree->unnoted, &old, lsn))
+        ;
+}
+
 void pfs_inode_put(struct pfs_tree *tree, struct pfs_inode *inode, uint64_t count)
 {
     pthread_mutex_t *stripe = stripe_of(tree, inode->ino);
@@ -148,8 +162,10 @@ void pfs_inode_put(struct pfs_tree *tree, struct pfs_inode *inode, uint64_t coun
     while (inode->refs == count && inode->dirty && !inode->gone) {
         pthread_mutex_unlock(stripe);
         pfs_mutex_lock(&inode->mu);
-        if (pfs_inode_write_times(tree, inode))
+        if (pfs_inode_write_times(tree, inode)) {
             inode->dirty = false; /* logged where it failed; the times are lost, nothing else */
+            note_lsn(tree, inode->last_lsn);
+        }
         pthread_mutex_unlock(&inode->mu);
         pthread_mutex_lock(stripe);
     }

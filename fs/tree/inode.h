@@ -30,9 +30,9 @@ struct pfs_inode {
     uint64_t epoch;        /* of its recent pages: a new one after each cut */
     uint64_t journaled_ns; /* mtime that the store has */
     unsigned opens;
-    bool dirty;  /* times in v that the store doesn't have */
-    bool gone;   /* its key was deleted */
-    bool failed; /* it could not be loaded: let go of it */
+    bool dirty;     /* times in v that the store doesn't have */
+    bool gone;      /* its key was deleted */
+    int load_error; /* it could not be loaded: let go of it */
 };
 
 struct pfs_tree {
@@ -43,6 +43,7 @@ struct pfs_tree {
     struct pfs_recent *recent;
     pthread_mutex_t names_mu; /* one change of names at a time */
     _Atomic uint64_t next_epoch;
+    _Atomic pfs_lsn unnoted; /* an inode changed here and left the cache without noting it */
     _Atomic uint64_t n_inodes, n_handles;
     pthread_mutex_t stripes[PFS_ICACHE_STRIPES];
     struct pfs_inode *buckets[PFS_ICACHE_BUCKETS]; /* guarded by their stripes */

@@ -1,6 +1,7 @@
 /* Names come into being: lookup, mknod, mkdir, symlink, link, create. */
 #include <assert.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,21 @@ static void attr_of(struct pfs_tree *tree, struct pfs_inode *inode, struct pfs_a
     pfs_mutex_lock(&inode->mu);
     pfs_inode_attr(tree, inode, attr);
     pthread_mutex_unlock(&inode->mu);
+}
+
+/* An entry names an inode that isn't there. If the entry is gone by now, so be it; if it still
+ * stands, something is damaged, and "no such file" would be a lie that the kernel keeps. */
+static int missing_inode(struct pfs_tree *tree, struct pfs_inode *dir, const char *name,
+                         uint64_t ino)
+{
+    struct pfs_name_slot slot;
+    int err = pfs_dentry_find(tree, dir->ino, name, PFS_LSN_MAX, &slot);
+
+    if (err || slot.child != ino)
+        return err ? err : PFS_ENOENT;
+    return pfs_fail(PFS_ECORRUPT,
+                    "directory %" PRIu64 ": '%s' names inode %" PRIu64 ", which is missing",
+                    dir->ino, name, ino);
 }
 
 static int lookup_ino(struct pfs_tree *tree, struct pfs_inode *dir, const char *name,
@@ -52,8 +68,11 @@ int pfs_tree_lookup(struct pfs_tree *tree, uint64_t parent, const char *name, st
     if (err)
         return err;
     err = lookup_ino(tree, dir, name, &ino);
-    if (!err)
+    if (!err) {
         err = pfs_inode_get(tree, ino, &inode);
+        if (err == PFS_ENOENT && strcmp(name, "..") != 0)
+            err = missing_inode(tree, dir, name, ino);
+    }
     if (!err)
         attr_of(tree, inode, attr);
     pfs_inode_put(tree, dir, 1);

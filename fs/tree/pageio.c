@@ -114,8 +114,10 @@ static int commit_batch(struct zeroing *z)
     err = pfs_store_commit(z->tree->store, PFS_OP_FALLOCATE, z->entries, z->n, &lsn);
     z->n = 0;
     z->n_edges = 0;
-    if (!err)
+    if (!err) {
         z->inode->last_lsn = lsn;
+        z->inode->dirty = true; /* an inode that leaves the cache must leave its last LSN behind */
+    }
     return err;
 }
 

@@ -158,25 +158,28 @@ static int commit(struct pfs_tree *tree, enum pfs_op op, const struct pfs_entry 
     return err;
 }
 
+/* The entry that takes an attribute away; bytes (PFS_DENTRY_FIXED) must outlive it. PFS_ENODATA. */
+static int clear_entry(struct pfs_tree *tree, const struct pfs_inode *inode, const char *name,
+                       unsigned char *bytes, struct pfs_entry *entry)
+{
+    struct pfs_key key = pfs_key(PFS_KEY_XATTR, inode->ino, 0);
+    struct pfs_buf old;
+    int err = PFS_ENODATA;
+
+    pfs_buf_init(&old, PFS_RECORD_MAX);
+    if (inode->v.n_xattrs > 0)
+        err = find(tree, inode->ino, name, &old, &key.b);
+    pfs_buf_release(&old);
+    return err ? err : pfs_slot_clear_entry(tree, &key, bytes, entry);
+}
+
 static int remove_locked(struct pfs_tree *tree, struct pfs_inode *inode, const char *name)
 {
     unsigned char bytes[PFS_DENTRY_FIXED];
     struct pfs_entry entry;
     struct pfs_change c;
-    struct pfs_buf old;
-    uint64_t b;
-    int err;
+    int err = clear_entry(tree, inode, name, bytes, &entry);
 
-    pfs_buf_init(&old, PFS_RECORD_MAX);
-    err = find(tree, inode->ino, name, &old, &b);
-    pfs_buf_release(&old);
-    if (err)
-        return err;
-    {
-        struct pfs_key key = pfs_key(PFS_KEY_XATTR, inode->ino, b);
-
-        err = pfs_slot_clear_entry(tree, &key, bytes, &entry);
-    }
     if (err)
         return err;
     pfs_change_begin(&c, inode);
@@ -229,31 +232,44 @@ static int set_locked(struct pfs_tree *tree, struct pfs_inode *inode, const stru
     return err;
 }
 
-/* What setfacl -b leaves is no more than the mode: set that, keep no attribute. */
-static int drop_minimal_acl(struct pfs_tree *tree, struct pfs_inode *inode, const struct setting *s)
+/* What setfacl -b leaves is no more than the mode: set that and take the attribute away. */
+static int set_minimal_acl(struct pfs_tree *tree, struct pfs_inode *inode, const struct setting *s,
+                           uint32_t mode)
 {
-    uint32_t mode = inode->v.mode;
-    struct pfs_entry entry;
+    unsigned char bytes[PFS_DENTRY_FIXED];
+    struct pfs_entry entries[2];
     struct pfs_change c;
-    bool minimal = false;
+    unsigned n = 0;
     pfs_lsn lsn;
-    int err = pfs_acl_to_mode(s->value, s->size, &mode, &minimal);
+    int err = clear_entry(tree, inode, s->name, bytes, &entries[0]);
 
-    if (err)
-        return err;
-    if (!minimal)
-        return set_locked(tree, inode, s);
-    err = inode->v.n_xattrs ? remove_locked(tree, inode, s->name) : PFS_ENODATA;
     if (err && err != PFS_ENODATA)
         return err;
     pfs_change_begin(&c, inode);
+    if (!err) {
+        c.v.n_xattrs--;
+        n++;
+    }
     c.v.mode = s->kill_sgid ? mode & ~(uint32_t)S_ISGID : mode;
     c.v.ctime_ns = pfs_wall_ns();
-    entry = pfs_change_entry(&c);
-    err = pfs_store_commit(tree->store, PFS_OP_SETXATTR, &entry, 1, &lsn);
+    entries[n++] = pfs_change_entry(&c);
+    err = pfs_store_commit(tree->store, PFS_OP_SETXATTR, entries, n, &lsn);
     if (!err)
         pfs_change_apply(&c, lsn);
     return err;
+}
+
+static int set_acl(struct pfs_tree *tree, struct pfs_inode *inode, const struct setting *s)
+{
+    uint32_t mode = inode->v.mode;
+    bool minimal = false;
+    int err = pfs_acl_check(s->value, s->size);
+
+    if (!err && strcmp(s->name, PFS_ACL_ACCESS) == 0)
+        err = pfs_acl_to_mode(s->value, s->size, &mode, &minimal);
+    if (err)
+        return err;
+    return minimal ? set_minimal_acl(tree, inode, s, mode) : set_locked(tree, inode, s);
 }
 
 int pfs_tree_setxattr(struct pfs_tree *tree, uint64_t ino, const char *name, const void *value,
@@ -274,8 +290,8 @@ int pfs_tree_setxattr(struct pfs_tree *tree, uint64_t ino, const char *name, con
     pfs_mutex_lock(&inode->mu);
     if (inode->gone) /* as if it came just before the last name went */
         err = 0;
-    else if (strcmp(name, PFS_ACL_ACCESS) == 0)
-        err = drop_minimal_acl(tree, inode, &s);
+    else if (strcmp(name, PFS_ACL_ACCESS) == 0 || strcmp(name, PFS_ACL_DEFAULT) == 0)
+        err = set_acl(tree, inode, &s);
     else
         err = set_locked(tree, inode, &s);
     pthread_mutex_unlock(&inode->mu);
