@@ -140,6 +140,8 @@ int pfs_segment_list(struct pfs_io *io, const char *dir, const struct pfs_segmen
     struct listing l = {.id = id};
     int err = io->ops->list(io, dir, list_one, &l);
 
+    if (err == PFS_ENOENT)
+        err = pfs_fail(PFS_ECORRUPT, "%s: the journal's directory is missing", dir);
     if (err) {
         free(l.starts);
         return err;

@@ -43,10 +43,11 @@ static int check_seal(const char *name, const char *text, size_t len, const char
     size_t body_len, magic_len = strlen(magic);
     uint64_t checksum;
     unsigned found;
+    char line[256];
 
     if (!eol || strncmp(text, magic, magic_len) != 0 || text[magic_len] != ' ')
         return pfs_fail(PFS_ECORRUPT, "%s: not a %s file (damaged at offset 0)", name, magic);
-    if (sscanf(text + magic_len, " %u", &found) != 1)
+    if (sscanf(text + magic_len, " %u", &found) != 1 || found == 0)
         return pfs_fail(PFS_ECORRUPT, "%s: damaged at offset %zu", name, magic_len);
     if (found > version)
         return pfs_fail(PFS_EVERSION,
@@ -54,6 +55,9 @@ static int check_seal(const char *name, const char *text, size_t len, const char
                         name, found, version);
     if (sscanf(text + magic_len, " %u %zu %16" SCNx64, &found, &body_len, &checksum) != 3)
         return pfs_fail(PFS_ECORRUPT, "%s: damaged at offset %zu", name, magic_len);
+    snprintf(line, sizeof(line), "%s %u %zu %016" PRIx64 "\n", magic, found, body_len, checksum);
+    if (strncmp(text, line, strlen(line)) != 0) /* numbers can be written in more than one way */
+        return pfs_fail(PFS_ECORRUPT, "%s: its first line is damaged", name);
     *body_out = eol + 1;
     *body_len_out = len - (size_t)(eol + 1 - text);
     if (*body_len_out != body_len)

@@ -1,5 +1,6 @@
 #include "fs/pages/volume.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -46,7 +47,8 @@ static int uuid_parse(const char *text, uint8_t u[16])
 
         if (*p == '-')
             p++;
-        if (sscanf(p, "%2x", &byte) != 1)
+        if (!isxdigit((unsigned char)p[0]) || !isxdigit((unsigned char)p[1]) ||
+            sscanf(p, "%2x", &byte) != 1)
             return PFS_ECORRUPT;
         u[i] = (uint8_t)byte;
         p += 2;
@@ -309,6 +311,8 @@ int pfs_volume_open(const char *path, enum pfs_volume_mode mode, unsigned wait_m
         err = read_volume_file(v);
     if (!err && mode != PFS_VOLUME_PEEK)
         err = take_lock(v, wait_ms);
+    if (!err && mode == PFS_VOLUME_WRITE) /* mkfs may have been killed before its last sync */
+        err = v->io->ops->sync_dir(v->io, ".");
     if (err) {
         if (v->lock_fd >= 0) /* the file is its holder's: leave what it says */
             close(v->lock_fd);

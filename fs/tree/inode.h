@@ -32,6 +32,7 @@ struct pfs_inode {
     unsigned opens;
     bool dirty;     /* times in v that the store doesn't have */
     bool gone;      /* its key was deleted */
+    bool no_caps;   /* has no security.capability: it was looked for */
     int load_error; /* it could not be loaded: let go of it */
 };
 

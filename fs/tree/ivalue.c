@@ -58,6 +58,8 @@ static int decode_tail(const unsigned char *p, size_t target_len, pfs_lsn lsn,
             return pfs_fail(PFS_ECORRUPT, "an inode's truncation marks are out of order");
     }
     if (target_len) {
+        if (memchr(p, '\0', target_len))
+            return pfs_fail(PFS_ECORRUPT, "a symlink's target has a zero in it");
         iv->target = malloc(target_len + 1);
         if (!iv->target)
             return pfs_fail(PFS_ENOMEM, "out of memory");

@@ -148,8 +148,10 @@ static int commit_birth(struct pfs_tree *tree, struct birth *b, struct pfs_ivalu
     unsigned n = 0;
     int err = pfs_acl_inherit(tree, b->dir, ino, b->cred->umask, v, &acls);
 
-    if (err)
+    if (err) {
+        pfs_acl_inherited_release(&acls);
         return err;
+    }
     pfs_change_begin(&dir, b->dir);
     touch_dir(&dir, 1, S_ISDIR(v->mode) ? 1 : 0, v->ctime_ns);
     entries[n++] = (struct pfs_entry){.key = pfs_key(PFS_KEY_INODE, ino, 0),

@@ -9,19 +9,21 @@
 #include "base/blocking.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "fs/tree/inode.h"
+#include "fs/tree/name.h"
 #include "fs/tree/pageio.h"
 #include "fs/tree/truncate.h"
+#include "fs/tree/xattr.h"
 
 #define MAX_PAGES (PFS_IO_MAX / 4096 + 1)
 
 /* What a write needs besides the caller's bytes; one a thread, kept. */
 struct scratch {
-    struct pfs_entry entries[MAX_PAGES + 1];
+    struct pfs_entry entries[MAX_PAGES + 2];
     struct pfs_change change;
     struct pfs_extent_view view;
     unsigned char edges[2][65536]; /* first and last page when they are written in part */
     unsigned char deltas[PFS_IO_MAX / 2 + 65536];
+    unsigned char caps[PFS_DENTRY_FIXED];
 };
 
 static pthread_key_t scratch_key;
@@ -58,6 +60,7 @@ struct writing {
     size_t delta_len;   /* of s->deltas in use */
     uint64_t new_pages; /* that held no data before */
     bool sparse;        /* the file has holes: ask for each page whether it is new */
+    unsigned caps;      /* attributes that the write takes away: 1 or 0 */
 };
 
 /* Count the page if it is a new one. */
@@ -154,6 +157,24 @@ static int add_pages(struct writing *w, const unsigned char *buf, size_t size, u
     return err;
 }
 
+/* A program that is written to loses its capabilities. The kernel sees to that, but not for files
+ * that are open in direct mode. */
+static int add_caps(struct writing *w)
+{
+    struct pfs_inode *inode = w->inode;
+    int err;
+
+    if (inode->v.n_xattrs == 0 || inode->no_caps)
+        return 0;
+    err = pfs_xattr_clear_entry(w->tree, inode, PFS_XATTR_CAPS, w->s->caps, &w->s->entries[w->n]);
+    if (!err) {
+        w->caps = 1;
+        w->n++;
+    }
+    inode->no_caps = err == PFS_ENODATA;
+    return err == PFS_ENODATA ? 0 : err;
+}
+
 static bool kills_priv(const struct pfs_ivalue *v)
 {
     return (v->mode & S_ISUID) || (v->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP);
@@ -168,7 +189,8 @@ static bool change_inode(struct writing *w, uint64_t end, bool kill_priv)
     pfs_change_begin(c, w->inode);
     c->v.mtime_ns = c->v.ctime_ns = pfs_wall_ns();
     c->v.pages += w->new_pages;
-    must = w->new_pages > 0 || end > c->v.size ||
+    c->v.n_xattrs -= w->caps;
+    must = w->new_pages > 0 || w->caps > 0 || end > c->v.size ||
            c->v.mtime_ns / PFS_NS_PER_S != w->inode->journaled_ns / PFS_NS_PER_S;
     if (end > c->v.size)
         c->v.size = end;
@@ -196,6 +218,8 @@ static int write_locked(struct writing *w, const void *buf, size_t size, uint64_
         memcpy(s->view.marks, inode->v.marks, inode->v.n_marks * sizeof(*s->view.marks));
     w->sparse = inode->v.pages < pfs_pages_of(w->tree, inode->v.size);
     err = add_pages(w, buf, size, off);
+    if (!err)
+        err = add_caps(w);
     if (!err) {
         with_inode = change_inode(w, off + size, kill_priv);
         if (with_inode)

@@ -102,6 +102,20 @@ int pfs_xattr_rewrite_entry(struct pfs_tree *tree, uint64_t ino, const char *nam
     return 0;
 }
 
+int pfs_xattr_clear_entry(struct pfs_tree *tree, const struct pfs_inode *inode, const char *name,
+                          unsigned char *bytes, struct pfs_entry *out)
+{
+    struct pfs_key key = pfs_key(PFS_KEY_XATTR, inode->ino, 0);
+    struct pfs_buf old;
+    int err = PFS_ENODATA;
+
+    pfs_buf_init(&old, PFS_RECORD_MAX);
+    if (inode->v.n_xattrs > 0)
+        err = find(tree, inode->ino, name, &old, &key.b);
+    pfs_buf_release(&old);
+    return err ? err : pfs_slot_clear_entry(tree, &key, bytes, out);
+}
+
 /* The namespaces of xattr(7); of system.* only what is implemented. */
 static int check_name(const char *name)
 {
@@ -158,27 +172,12 @@ static int commit(struct pfs_tree *tree, enum pfs_op op, const struct pfs_entry 
     return err;
 }
 
-/* The entry that takes an attribute away; bytes (PFS_DENTRY_FIXED) must outlive it. PFS_ENODATA. */
-static int clear_entry(struct pfs_tree *tree, const struct pfs_inode *inode, const char *name,
-                       unsigned char *bytes, struct pfs_entry *entry)
-{
-    struct pfs_key key = pfs_key(PFS_KEY_XATTR, inode->ino, 0);
-    struct pfs_buf old;
-    int err = PFS_ENODATA;
-
-    pfs_buf_init(&old, PFS_RECORD_MAX);
-    if (inode->v.n_xattrs > 0)
-        err = find(tree, inode->ino, name, &old, &key.b);
-    pfs_buf_release(&old);
-    return err ? err : pfs_slot_clear_entry(tree, &key, bytes, entry);
-}
-
 static int remove_locked(struct pfs_tree *tree, struct pfs_inode *inode, const char *name)
 {
     unsigned char bytes[PFS_DENTRY_FIXED];
     struct pfs_entry entry;
     struct pfs_change c;
-    int err = clear_entry(tree, inode, name, bytes, &entry);
+    int err = pfs_xattr_clear_entry(tree, inode, name, bytes, &entry);
 
     if (err)
         return err;
@@ -224,6 +223,8 @@ static int set_locked(struct pfs_tree *tree, struct pfs_inode *inode, const stru
             c.v.mode &= ~(uint32_t)S_ISGID;
         if (found != 0)
             c.v.n_xattrs++;
+        if (strcmp(s->name, PFS_XATTR_CAPS) == 0)
+            inode->no_caps = false;
         entry = put_entry(&key, s->name, s->value, s->size, bytes);
     }
     if (!err)
@@ -241,7 +242,7 @@ static int set_minimal_acl(struct pfs_tree *tree, struct pfs_inode *inode, const
     struct pfs_change c;
     unsigned n = 0;
     pfs_lsn lsn;
-    int err = clear_entry(tree, inode, s->name, bytes, &entries[0]);
+    int err = pfs_xattr_clear_entry(tree, inode, s->name, bytes, &entries[0]);
 
     if (err && err != PFS_ENODATA)
         return err;

@@ -194,6 +194,10 @@ void crash_live(struct crash *c)
     int full_from = rng_one_in(rng, 4) ? (int)rng_below(rng, 60) : -1, full_to = full_from + 20;
 
     plan_faults(c);
+    if (rng_one_in(rng, 4))
+        c->run.theme = (enum op_theme)rng_below(rng, OP_THEMES);
+    if (c->run.theme == OP_THEME_PAGES) /* records of one length begin many a life */
+        ops = (int)rng_below(rng, 6);
     for (c->op = 0; c->op < ops; c->op++) {
         if (c->op == full_from || c->op == full_to) {
             simdisk_set_full(c->io, c->op == full_from);

@@ -88,6 +88,11 @@ static void damage(void *ctx, const char *file, uint64_t offset, const char *tex
     crash_fail(c, "verify: %s: offset %" PRIu64 ": %s", file, offset, text);
 }
 
+static void fault(void *ctx, const char *text)
+{
+    crash_fail(ctx, "check: %s", text);
+}
+
 /* What a reader sees who may not write is the same, and the disk stays as it is. */
 static void look_only(struct crash *c)
 {
@@ -170,6 +175,8 @@ void crash_open_tree(struct crash *c)
 
 void crash_recover(struct crash *c, enum simdisk_cut cut, bool all)
 {
+    const struct pfs_tree_check_cb cb = {.fault = fault, .ctx = c};
+    struct pfs_tree_check_stats stats;
     struct mstate *found;
     struct verify v;
 
@@ -191,6 +198,8 @@ void crash_recover(struct crash *c, enum simdisk_cut cut, bool all)
     if (rng_one_in(&c->rng, 6) && pfs_store_verify(c->store, damage, c))
         crash_fail(c, "verify: %s", pfs_err_message());
     crash_open_tree(c);
+    if (rng_one_in(&c->rng, 6) && pfs_tree_check(c->store, c->name_seed, &cb, &stats))
+        crash_fail(c, "check: %s", pfs_err_message());
     if (rng_one_in(&c->rng, 2))
         crash_check_tree(c);
     if (rng_one_in(&c->rng, 3))

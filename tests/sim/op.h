@@ -52,6 +52,14 @@ struct op {
     unsigned char *bytes; /* of a write: OP_WRITE_MAX, the caller's */
 };
 
+/* What a life is mostly about. */
+enum op_theme {
+    OP_THEME_ALL,
+    OP_THEME_LOG,   /* a file that grows and is cut a little, again and again */
+    OP_THEME_PAGES, /* pages that are written again and again, and change at their beginning */
+    OP_THEMES
+};
+
 /* Who has files open, and how often the kernel was told of an inode. */
 struct op_run {
     struct pfs_tree *tree;
@@ -60,6 +68,7 @@ struct op_run {
     int open_node[OP_HANDLES]; /* -1: free */
     bool sync_writes[OP_HANDLES];
     unsigned refs[MODEL_NODES];
+    enum op_theme theme;
     uint64_t new_ino; /* of what the last operation made */
     char wrong[512];  /* a read that wasn't as the model has it; else empty */
 };

@@ -104,12 +104,12 @@ static int free_slot(const struct op_run *run)
 
 /* --- bytes --------------------------------------------------------------------------------------- */
 
-static void fill(struct op *op, struct rng *rng)
+static void fill(struct op *op, struct rng *rng, unsigned pattern)
 {
     uint64_t word = rng_next(rng);
-    size_t constant = op->len; /* from here on the bytes depend on their place only */
+    size_t constant = op->len; /* from here on the bytes are always the same */
 
-    switch (rng_below(rng, 6)) {
+    switch (pattern) {
     case 0:
         memset(op->bytes, 0, op->len);
         return;
@@ -126,7 +126,7 @@ static void fill(struct op *op, struct rng *rng)
         size_t n = pfs_min64(8, op->len - i);
 
         if (i >= constant)
-            word = (op->off + i) / 8;
+            word = i / 8;
         memcpy(op->bytes + i, &word, n);
         word = word * 5 + 1;
     }
@@ -167,7 +167,7 @@ static void make_write(struct op *op, const struct mstate *s, struct rng *rng, s
         op->off = base;
     room = (op->off < MODEL_FAR ? 0 : MODEL_FAR) + MODEL_STRETCH;
     op->len = pfs_min64(op->len, pfs_min64(max_write, room - op->off));
-    fill(op, rng);
+    fill(op, rng, (unsigned)rng_below(rng, 6));
 }
 
 static uint64_t some_size(const struct mstate *s, const struct op *op, struct rng *rng)
@@ -291,6 +291,38 @@ static void make_on_file(struct op *op, const struct mstate *s, const struct op_
     }
 }
 
+static void make_by_theme(struct op *op, const struct mstate *s, const struct op_run *run,
+                          struct rng *rng, size_t max_write)
+{
+    uint64_t size;
+
+    op->node = 0;
+    for (int i = 1; i < MODEL_NODES && op->node == 0; i++)
+        if (s->nodes[i] && S_ISREG(s->nodes[i]->mode) && mtree_links(s, i) > 0)
+            op->node = i;
+    if (op->node == 0) {
+        op->kind = OP_CREATE;
+        make_create(op, s, run, rng);
+        return;
+    }
+    size = s->nodes[op->node]->size;
+    if (run->theme == OP_THEME_LOG && rng_one_in(rng, 2) && size > 0) {
+        op->kind = OP_TRUNCATE;
+        op->len = size - 1 - rng_below(rng, pfs_min64(size, 40));
+        return;
+    }
+    op->kind = OP_WRITE;
+    if (run->theme == OP_THEME_LOG) {
+        op->off = size < MODEL_STRETCH - 900 ? size : 0;
+        op->len = 60 + rng_below(rng, 800);
+        fill(op, rng, (unsigned)rng_below(rng, 6));
+    } else {
+        op->off = rng_below(rng, 8) * 8192;
+        op->len = pfs_min64(8192, max_write);
+        fill(op, rng, 2);
+    }
+}
+
 void op_make(struct op *op, const struct mstate *s, const struct op_run *run, struct rng *rng,
              size_t max_write)
 {
@@ -299,6 +331,10 @@ void op_make(struct op *op, const struct mstate *s, const struct op_run *run, st
     *op = (struct op){.kind = pick_kind(rng), .slot = -1, .bytes = bytes};
     if (op->kind <= OP_LINK && !is_room(s))
         op->kind = OP_UNLINK;
+    if (run->theme != OP_THEME_ALL && is_room(s) && !rng_one_in(rng, 4)) {
+        make_by_theme(op, s, run, rng, max_write);
+        return;
+    }
     switch (op->kind) {
     case OP_CREATE:
         make_create(op, s, run, rng);

@@ -39,6 +39,8 @@ static enum simdisk_plant plant(void)
 
 static volatile uint64_t at_seed;
 
+#define SEED_SECONDS 300 /* no seed takes so long but one that hangs */
+
 /* An assertion of the product failed, or worse. */
 static void on_crash(int signal)
 {
@@ -61,6 +63,7 @@ int main(void)
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
     sigaction(SIGABRT, &action, NULL);
     sigaction(SIGSEGV, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
     options.seed = number("SEED_BASE", 1);
     if (getenv("SEED")) {
         options.seed = number("SEED", 1);
@@ -70,6 +73,7 @@ int main(void)
     for (; !result.failure[0] && (seeds ? done < seeds : simclock_real() - started < budget);
          done++, options.seed++) {
         at_seed = options.seed;
+        alarm(SEED_SECONDS);
         crash_run(&options, &result);
     }
     took = (simclock_real() - started) / 1000000 + 1;

@@ -1,5 +1,5 @@
 /* The inside of simdisk.c (calls and faults), simdisk_names.c (names, power) and simdisk_node.c
- * (bytes). */
+ * (bytes), simdisk_control.c (what a simulation does to it). */
 #ifndef PFS_TESTS_SIM_SIMDISK_IMPL_H
 #define PFS_TESTS_SIM_SIMDISK_IMPL_H
 
