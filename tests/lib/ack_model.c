@@ -24,7 +24,7 @@ uint64_t ack_mix(uint64_t x)
     return x ^ x >> 31;
 }
 
-/* ---- content ---------------------------------------------------------------------------------- */
+/* ---- content --------------------------------------------------------------------------------- */
 
 void ack_fill(unsigned char *at, uint32_t thread, uint32_t k, uint32_t index)
 {
@@ -53,7 +53,7 @@ void ack_name(char *out, size_t size, uint32_t thread, uint32_t name)
     snprintf(out, size, "t%u/%c/f%u", thread, name < NAMES / 2 ? 'a' : 'b', name);
 }
 
-/* ---- the model -------------------------------------------------------------------------------- */
+/* ---- the model ------------------------------------------------------------------------------- */
 
 struct file *ack_file(struct model *m, uint32_t name)
 {

@@ -120,7 +120,8 @@ refused 'manifest: short' "$manifest: " 4 truncate -s -5 $manifest
 refused 'manifest: empty' "$manifest: not a pagefs-manifest file" 4 truncate -s 0 $manifest
 refused 'manifest: zeros' "$manifest: not a pagefs-manifest file" 4 zero_all $manifest
 refused 'manifest: missing' "$manifest is missing" 4 rm $manifest
-refused 'manifest: foreign' "$manifest belongs to another volume" 4 cp "$T/other/$manifest" $manifest
+refused 'manifest: foreign' "$manifest belongs to another volume" 4 \
+    cp "$T/other/$manifest" $manifest
 refused 'manifest: of another branch' "$manifest belongs to branch 7" 4 \
     bash -c "sed -i 's/\"branch\": 1/\"branch\": 7/' $manifest && '$reseal' sealed $manifest"
 refused 'manifest: newer' "$manifest: .*newer than this program knows" 8 \
@@ -162,9 +163,11 @@ refused 'layers: none' "layers/[0-9]+.delta: missing, but the manifest names it"
 
 refused 'journal: a flipped bit in a record' "$segment: .* offset $at " 4 \
     flip "$segment" $((at + 300))
-refused 'journal: a flipped bit in its header' "$segment: .* offset $at " 4 flip "$segment" $((at + 4))
+refused 'journal: a flipped bit in its header' "$segment: .* offset $at " 4 \
+    flip "$segment" $((at + 4))
 refused 'journal: zeros in the midst' "$segment: .* offset" 4 zero "$segment" $((at + 100000)) 50000
-refused 'journal: zeros to the end of the segment' "$segment: .* offset $at " 4 zero "$segment" "$at"
+refused 'journal: zeros to the end of the segment' "$segment: .* offset $at " 4 \
+    zero "$segment" "$at"
 refused 'segment: a flipped bit in the header' "$segment: header checksum mismatch" 4 \
     flip "$segment" 20
 refused 'segment: short' "$segment: .* bytes long" 4 truncate -s -1 "$segment"

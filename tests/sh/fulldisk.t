@@ -13,7 +13,8 @@ disk=$T/disk v=$T/disk/v m=$T/m
 truncate -s 500M "$T/image"
 mkfs.ext4 -q -F -m 0 "$T/image" >"$T/mkfs.ext4.log" 2>&1 || bail "$(<"$T/mkfs.ext4.log")"
 mkdir "$disk"
-mount -o loop "$T/image" "$disk" 2>"$T/mount.log" || lacking "needs a loop device: $(<"$T/mount.log")"
+mount -o loop "$T/image" "$disk" 2>"$T/mount.log" ||
+    lacking "needs a loop device: $(<"$T/mount.log")"
 
 # All that is left, down to the last block.
 fill_disk() {

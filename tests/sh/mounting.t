@@ -1,6 +1,7 @@
 #!/bin/bash
 # What mount.pagefs refuses, and how a mount ends: signals, umount, a stopped daemon.
 # sanitizers: yes
+# shellcheck disable=SC2317 # called by name
 . "$(dirname "$0")/lib.sh"
 need_mounts
 

@@ -46,7 +46,7 @@ void crash_push(struct crash *c, struct mstate *state)
     c->states[c->n_states++] = state;
 }
 
-/* --- ends of lives ------------------------------------------------------------------------------------ */
+/* --- ends of lives ---------------------------------------------------------------------------- */
 
 static void let_go(struct crash *c)
 {
@@ -107,7 +107,7 @@ static void end_life(struct crash *c)
     crash_recover(c, cut, all);
 }
 
-/* --- the beginning -------------------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 static void configure(struct crash *c)
 {

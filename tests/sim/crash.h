@@ -1,5 +1,5 @@
-/* One seed of the crash simulation: a history of operations on a tree, cut into lives by power cuts,
- * kills, failing disks and clean ends, and after each what must be true:
+/* One seed of the crash simulation: a history of operations on a tree, cut into lives by power
+ * cuts, kills, failing disks and clean ends, and after each what must be true:
  *
  *   - what is recovered is the state after some operation, the one the recovered LSN belongs to
  *     (contract 1), whatever sectors, sizes and names the power cut kept;

@@ -14,7 +14,7 @@ bool crash_poisoned(const struct crash *c)
     return pfs_journal_poisoned(c->store->journal);
 }
 
-/* --- looking ---------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 /* An error of a check is one of the disk, or a failure. */
 static void judge(struct crash *c, const char *what, int err, const struct verify *v)
@@ -54,7 +54,7 @@ void crash_check_history(struct crash *c)
     c->result->history_reads++;
 }
 
-/* --- one operation ------------------------------------------------------------------------------------ */
+/* --- one operation ---------------------------------------------------------------------------- */
 
 static void forget(struct crash *c, int node)
 {
@@ -169,7 +169,7 @@ static bool step(struct crash *c)
     return true;
 }
 
-/* --- a life ------------------------------------------------------------------------------------------- */
+/* --- a life ----------------------------------------------------------------------------------- */
 
 /* What the disk will do in this life. */
 static void plan_faults(struct crash *c)

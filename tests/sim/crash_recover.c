@@ -33,8 +33,8 @@ static struct mstate *find_state(struct crash *c, struct verify *v)
     if (matches(c, c->states[i - 1], v))
         return c->states[i - 1];
     memcpy(why, v->why, sizeof(why));
-    /* A record that found no space may have left the end of its segment filled; if a power cut takes
-     * what was then written over that, the head is behind LSNs which were not kept. */
+    /* A record that found no space may have left the end of its segment filled; if a power cut
+     * takes what was then written over that, the head is behind LSNs which were not kept. */
     while (c->faulty && pfs_segment_offset(&c->store->segment_id, head) == 0 && --i > c->required)
         if (matches(c, c->states[i - 1], v))
             return c->states[i - 1];

@@ -47,7 +47,7 @@ void mtree_xattr_fill(const struct mxattr *x, unsigned char *out)
         out[i] = (unsigned char)(x->fill + i * 7);
 }
 
-/* --- sharing ------------------------------------------------------------------------------------ */
+/* --- sharing ---------------------------------------------------------------------------------- */
 
 static void page_put(struct mpage *page)
 {
@@ -138,7 +138,7 @@ void mtree_drop_node(struct mstate *s, int node)
     s->nodes[node] = NULL;
 }
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 int mtree_find(const struct mstate *s, int parent, int name)
 {
@@ -196,7 +196,7 @@ void mtree_drop_orphans(struct mstate *s)
             mtree_drop_node(s, i);
 }
 
-/* --- bytes -------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 /* Where a page stands, or -1: nowhere, always zeros. */
 static int page_at(uint64_t off)

@@ -102,7 +102,7 @@ static int free_slot(const struct op_run *run)
     return -1;
 }
 
-/* --- bytes --------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static void fill(struct op *op, struct rng *rng, unsigned pattern)
 {
@@ -207,7 +207,7 @@ static void make_fallocate(struct op *op, struct rng *rng)
         op->len += MODEL_FAR;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------ */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static void make_rename(struct op *op, const struct mstate *s, struct rng *rng)
 {

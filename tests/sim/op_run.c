@@ -53,7 +53,7 @@ void op_print(const struct op *op, char *buf, size_t size)
     }
 }
 
-/* --- on open files -------------------------------------------------------------------------------- */
+/* --- on open files ---------------------------------------------------------------------------- */
 
 static int check_read(const struct op *op, const struct mnode *node, struct op_run *run,
                       struct pfs_handle *handle)
@@ -154,7 +154,7 @@ static void keep(const struct op *op, struct op_run *run, int node, struct pfs_h
     run->sync_writes[op->slot] = op->flags & O_DSYNC;
 }
 
-/* --- on names ------------------------------------------------------------------------------------- */
+/* --- on names --------------------------------------------------------------------------------- */
 
 static int set_attr(const struct op *op, uint64_t ino, struct op_run *run)
 {

@@ -79,7 +79,7 @@ static bool went_well(const struct shared *sh, const char *what, int err)
     return !err;
 }
 
-/* --- pages ------------------------------------------------------------------------------------------ */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 static void stamp(unsigned char *page, int writer, uint64_t number)
 {
@@ -199,7 +199,7 @@ static void *flush_layers(void *arg)
     return NULL;
 }
 
-/* --- lives ------------------------------------------------------------------------------------------ */
+/* --- lives ------------------------------------------------------------------------------------ */
 
 static void open_all(struct shared *sh)
 {

@@ -30,7 +30,7 @@ static struct sim_file *file_of(struct pfs_file *file)
     return (struct sim_file *)file;
 }
 
-/* --- every call begins and ends here ------------------------------------------------------------ */
+/* --- every call begins and ends here ---------------------------------------------------------- */
 
 static void trace(struct simdisk *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -75,7 +75,7 @@ static int end(struct simdisk *d, int err)
     return err;
 }
 
-/* --- struct pfs_io: names ------------------------------------------------------------------------ */
+/* --- struct pfs_io: names --------------------------------------------------------------------- */
 
 static int sim_open(struct pfs_io *io, const char *name, int flags, struct pfs_file **out)
 {
@@ -221,7 +221,7 @@ static int sim_space(struct pfs_io *io, uint64_t *free_out, uint64_t *total_out)
     return end(d, err);
 }
 
-/* --- struct pfs_io: files ------------------------------------------------------------------------ */
+/* --- struct pfs_io: files --------------------------------------------------------------------- */
 
 static int sim_pread(struct pfs_file *base, void *buf, size_t len, uint64_t off)
 {

@@ -1,8 +1,8 @@
 /* A disk in memory that loses power: struct pfs_io with what POSIX promises and not a bit more.
  *
- *   - Written bytes are durable only after a sync of their file. In a power cut each 512-byte sector
- *     that was not is lost or kept, whatever was written before or after it; a sector that was
- *     written twice may come back as it was in between.
+ *   - Written bytes are durable only after a sync of their file. In a power cut each 512-byte
+ * sector     that was not is lost or kept, whatever was written before or after it; a sector that
+ * was     written twice may come back as it was in between.
  *   - A file's size is durable only after its sync; a file, a rename, an unlink only after a
  *     sync_dir. In a power cut any of those may have happened, but of two that share a name the
  *     second not without the first. A rename is whole or not at all.

@@ -45,7 +45,7 @@ void simdisk_cut_at(struct pfs_io *io, unsigned nth)
     disk_of(io)->cut_in = nth;
 }
 
-/* --- what goes wrong ------------------------------------------------------------------------------- */
+/* --- what goes wrong -------------------------------------------------------------------------- */
 
 static const char *const plant_names[SIMDISK_PLANTS] = {
     "honest",       "sync-nothing", "sync-data-only", "sync-skips", "syncdir-nothing",

@@ -24,7 +24,8 @@ struct sim_page {
     uint8_t dirty, doomed;
 };
 
-/* A file or directory; lives while a name, a pending change of names or an open file refers to it. */
+/* A file or directory; lives while a name, a pending change of names or an open file refers to
+ * it. */
 struct sim_node {
     unsigned refs;
     bool dir;

@@ -12,8 +12,8 @@ struct verify {
     uint64_t mtime[MODEL_NODES];
 };
 
-/* At the head. Times are compared to the nanosecond, or to the second if `coarse`. Returns 0 also if
- * something is different; errors are those of the calls. */
+/* At the head. Times are compared to the nanosecond, or to the second if `coarse`. Returns 0 also
+ * if something is different; errors are those of the calls. */
 int verify_tree(struct pfs_tree *tree, const struct mstate *state, bool coarse, struct verify *v);
 
 /* At an LSN. Times may be coarse to a second. */

@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ static double now(void)
     return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* ---- write ------------------------------------------------------------------------------------ */
+/* ---- write ----------------------------------------------------------------------------------- */
 
 struct worker {
     pthread_t id;
@@ -223,22 +224,38 @@ fail:
     return -1;
 }
 
+/* A daemon that is killed while it takes a request leaves EIO behind: the kernel's answer when it
+ * can't hand the request over. The mount is gone a moment later, or else the error is real. */
+static bool mount_ends(void)
+{
+    const struct timespec nap = {0, 10 * 1000 * 1000};
+    struct statfs st;
+
+    for (int i = 0; i < 50; i++) {
+        if (fstatfs(dir_fd, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+            return true;
+        nanosleep(&nap, NULL);
+    }
+    return false;
+}
+
 /* A full disk is part of the game, as is the end of the mount. */
 static bool goes_on(struct worker *w, const struct note *op, bool was_done)
 {
     char path[32];
+    int error = errno;
 
-    if (errno == ENOSPC) {
+    if (error == ENOSPC) {
         struct timespec nap = {0, 20 * 1000 * 1000};
 
         w->refused++;
         nanosleep(&nap, NULL);
         return true;
     }
-    if (errno != ENOTCONN && errno != ECONNABORTED) {
+    if (error != ENOTCONN && error != ECONNABORTED && !(error == EIO && mount_ends())) {
         ack_name(path, sizeof(path), w->thread, op->name);
         printf("# %s %s%s: %s\n", ack_op_names[op->op], path, was_done ? ", its sync" : "",
-               strerror(errno));
+               strerror(error));
         failed = true;
     }
     return false;
@@ -372,7 +389,7 @@ static int do_write(const char *dir, double seconds)
     return failed ? 1 : 0;
 }
 
-/* ---- forge ------------------------------------------------------------------------------------ */
+/* ---- forge ----------------------------------------------------------------------------------- */
 
 static int do_forge(void)
 {

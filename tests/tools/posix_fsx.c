@@ -6,7 +6,6 @@
  * truncate, fallocate in its kinds, copy_file_range, SEEK_DATA and SEEK_HOLE, dropping the cache,
  * opening anew) and compares whatever it reads, the size, and that holes are zeros. At the first
  * difference it says where, prints the last operations and ends with 1. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

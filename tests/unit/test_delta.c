@@ -143,7 +143,7 @@ static void test_delta__what_reaches_outside_is_damage(void **state)
         assert_int_equal(pfs_delta_apply(new_page, PAGE, bad[i].bytes, bad[i].len), PFS_ECORRUPT);
 }
 
-/* --- recent pages ------------------------------------------------------------------------------- */
+/* --- recent pages ----------------------------------------------------------------------------- */
 
 static void test_recent__makes_deltas_of_what_is_here(void **state)
 {

@@ -137,7 +137,7 @@ static void test_ivalue__refuses_what_makes_no_sense(void **state)
     assert_int_equal(pfs_ivalue_decode(bytes, len, 500, &got), PFS_ECORRUPT);
 }
 
-/* --- marks ---------------------------------------------------------------------------------------- */
+/* --- marks ------------------------------------------------------------------------------------ */
 
 #define CUTS 200
 

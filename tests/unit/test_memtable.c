@@ -101,7 +101,7 @@ static void test_memtable__a_value_larger_than_its_chunks(void **state)
     pfs_memtable_destroy(mt);
 }
 
-/* --- against an array ------------------------------------------------------------------------------ */
+/* --- against an array ------------------------------------------------------------------------- */
 
 #define MANY 20000
 
@@ -165,7 +165,7 @@ static void test_memtable__is_in_order(void **state)
     pfs_memtable_destroy(mt);
 }
 
-/* --- readers beside the writer --------------------------------------------------------------------- */
+/* --- readers beside the writer ---------------------------------------------------------------- */
 
 struct race {
     struct pfs_memtable *mt;

@@ -236,8 +236,8 @@ static void test_wal_reader__disk_that_cannot_be_read_is_no_torn_tail(void **sta
     wal_release(&w);
 }
 
-/* An older life wrote A B C D, the next one A x where B, C and D had stood: what is left of D stands
- * right behind x, whole and at its place, and is not a part of this history. */
+/* An older life wrote A B C D, the next one A x where B, C and D had stood: what is left of D
+ * stands right behind x, whole and at its place, and is not a part of this history. */
 static void test_wal_reader__older_life_is_not_followed(void **state)
 {
     unsigned char old[SEGMENT];

@@ -154,7 +154,7 @@ static void test_tree_recent__bounded(void **state)
     assert_in_range(here, 32, 64);
 }
 
-/* --- threads, each with an epoch of its own ---------------------------------------------------- */
+/* --- threads, each with an epoch of its own --------------------------------------------------- */
 
 struct worker {
     pthread_t thread;

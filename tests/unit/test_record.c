@@ -152,7 +152,9 @@ static void test_wal_record__random_ones_come_back(void **state)
 
         for (unsigned i = 0; i < n; i++) {
             in[i] = (struct pfs_entry){
-                .key = {.type = (uint8_t)(PFS_KEY_INODE * (1 + model_random(&r) % 5)), .a = r, .b = r * 3},
+                .key = {.type = (uint8_t)(PFS_KEY_INODE * (1 + model_random(&r) % 5)),
+                        .a = r,
+                        .b = r * 3},
                 .kind = (uint8_t)(1 + model_random(&r) % 4),
                 .depth = (uint8_t)model_random(&r),
                 .len = (uint32_t)(model_random(&r) % 4 ? model_random(&r) % 1024 : 0),
