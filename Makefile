@@ -252,19 +252,22 @@ MANDIR  := $(DESTDIR)$(PREFIX)/share/man
 # elsewhere gets a link from there; HELPERDIR= (empty) leaves it out.
 HELPERDIR ?= $(if $(filter /usr/sbin,$(realpath /sbin)),/usr/sbin,/sbin)
 HELPER    := $(if $(filter-out $(PREFIX)/sbin,$(HELPERDIR)),$(DESTDIR)$(HELPERDIR)/mount.pagefs)
+# What is mounted has the type fuse.pagefs: this is the name that `mount -o remount` looks for.
+REMOUNT   := $(if $(HELPERDIR),$(DESTDIR)$(HELPERDIR)/mount.fuse.pagefs)
 
 install: all ## install below PREFIX (/usr/local); DESTDIR stages
-	install -d $(BINDIR) $(SBINDIR) $(if $(HELPER),$(dir $(HELPER))) \
+	install -d $(BINDIR) $(SBINDIR) $(if $(HELPERDIR),$(DESTDIR)$(HELPERDIR)) \
 	    $(sort $(foreach m,$(MAN),$(MANDIR)/man$(subst .,,$(suffix $(m)))))
 	install -m 755 $(filter-out %/mount.pagefs,$(PROGRAMS:%=$(BIN)/%)) $(BINDIR)
 	install -m 755 $(BIN)/mount.pagefs $(SBINDIR)
 	$(foreach n,$(NAMES),ln -sf ../bin/pagefs $(SBINDIR)/$(n) &&) true
 	$(if $(HELPER),ln -sf $(PREFIX)/sbin/mount.pagefs $(HELPER))
+	$(if $(REMOUNT),ln -sf $(PREFIX)/sbin/mount.pagefs $(REMOUNT))
 	$(foreach m,$(MAN),install -m 644 $(m) $(MANDIR)/man$(subst .,,$(suffix $(m))) &&) true
 
 uninstall: ## remove what install put there
 	rm -f $(patsubst %,$(BINDIR)/%,$(filter-out mount.pagefs,$(PROGRAMS))) \
-	    $(SBINDIR)/mount.pagefs $(NAMES:%=$(SBINDIR)/%) $(HELPER) \
+	    $(SBINDIR)/mount.pagefs $(NAMES:%=$(SBINDIR)/%) $(HELPER) $(REMOUNT) \
 	    $(foreach m,$(MAN),$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 
 clean: ## remove the build directory

@@ -102,12 +102,13 @@ static void test_pages_sealed__every_flipped_bit(void **state)
 static void test_pages_sealed__every_cut(void **state)
 {
     struct pfs_io *io = *state;
-    unsigned char *copy;
+    unsigned char *bytes, *copy;
     size_t len;
 
     assert_int_equal(write_doc(io, 1, 42), 0);
-    copy = malloc(1000);
-    memcpy(copy, memio_bytes(io, NAME, &len), 200);
+    bytes = memio_bytes(io, NAME, &len);
+    copy = malloc(len + 1);
+    memcpy(copy, bytes, len);
     assert_in_range(len, 50, 200);
     for (size_t cut = 0; cut < len; cut++) {
         memio_put(io, NAME, copy, cut);
