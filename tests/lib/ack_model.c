@@ -171,6 +171,15 @@ void ack_log_open(struct ack_log *log, const char *path)
         ack_die(path);
 }
 
+void ack_log_close(struct ack_log *log)
+{
+    for (int t = 0; t < THREADS; t++) {
+        free(log->models[t]->pending);
+        free(log->models[t]);
+    }
+    close(log->fd);
+}
+
 void ack_log_write(const struct ack_log *log, const struct note *n)
 {
     if (write(log->fd, n, sizeof(*n)) != (ssize_t)sizeof(*n))

@@ -55,6 +55,7 @@ struct ack_log {
     struct model *models[THREADS];
 };
 void ack_log_open(struct ack_log *log, const char *path);
+void ack_log_close(struct ack_log *log);
 void ack_log_write(const struct ack_log *log, const struct note *n);
 
 /* The file of that name, or NULL; and the model after one more operation. */

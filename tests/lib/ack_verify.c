@@ -236,6 +236,7 @@ bool ack_verify(struct ack_log *log, const char *log_path, int dir_fd)
         return true;
     }
     /* Told from the beginning, for the models have moved on. */
+    ack_log_close(log);
     ack_log_open(log, log_path);
     for (uint32_t t = 0; t < THREADS; t++) {
         struct model *m = log->models[t];

@@ -95,7 +95,7 @@ for ((i = 1; i <= kills; i++)); do
     "$ackcheck" write "$m" "$log" $((seed + i)) 60 >"$T/write.log" 2>&1 &
     writer=$!
     started+=("$writer")
-    pause $((RANDOM % (RANDOM % 4 ? 600 : 60)))
+    pause $((RANDOM % (RANDOM % 4 ? 450 : 60)))
     if ((RANDOM % 8 == 0)); then # in the midst of an orderly end, with the directory in use
         wait_for 20 grep -q works "$T/write.log"
         kill -TERM "$(daemon_pid "$v")"
@@ -125,7 +125,8 @@ done
 pass "$kills kills: $acknowledged operations acknowledged, all there;" \
     "$unsure begun, $there of them there; $recoveries recoveries killed"
 ok 'many were acknowledged' test "$acknowledged" -gt $((kills * 20))
-ok 'and layers were written' test "$(find "$v/branches" -name '*.delta' | wc -l)" -gt 1
+test "$kills" -lt 50 ||
+    ok 'and layers were written' test "$(find "$v/branches" -name '*.delta' | wc -l)" -gt 1
 umount_vol "$m"
 
 done_testing

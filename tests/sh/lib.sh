@@ -227,7 +227,10 @@ wait_for() {
 
 # spawn COMMAND…: in the background; its id is in $!, its output in $T/spawn.ID.log
 spawn() {
-    "$@" >"$T/.spawn.log" 2>&1 &
+    local log
+    exec {log}>"$T/.spawn.log" # opened here: the background shell may be late
+    "$@" >&"$log" 2>&1 {log}>&- &
+    exec {log}>&-
     mv "$T/.spawn.log" "$T/spawn.$!.log"
     started+=("$!")
 }

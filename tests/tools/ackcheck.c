@@ -416,6 +416,7 @@ int main(int argc, char **argv)
     bool is_write = strcmp(command, "write") == 0 && argc == 6;
     bool is_verify = strcmp(command, "verify") == 0 && argc == 4;
     bool is_forge = strcmp(command, "forge") == 0 && argc == 3;
+    int code;
 
     if (!is_write && !is_verify && !is_forge) {
         fprintf(stderr, "usage: ackcheck write DIR LOG SEED SECONDS\n"
@@ -424,15 +425,20 @@ int main(int argc, char **argv)
         return 2;
     }
     ack_log_open(&log_of, argv[is_forge ? 2 : 3]);
-    if (is_forge)
-        return do_forge();
-    dir_fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0 && is_write && (errno == ENOTCONN || errno == ECONNABORTED))
-        return 0; /* the kill was faster */
-    if (dir_fd < 0)
+    if (!is_forge)
+        dir_fd = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (is_forge) {
+        code = do_forge();
+    } else if (dir_fd < 0 && is_write && (errno == ENOTCONN || errno == ECONNABORTED)) {
+        code = 0; /* the kill was faster */
+    } else if (dir_fd < 0) {
         ack_die(argv[2]);
-    if (is_verify)
-        return ack_verify(&log_of, argv[3], dir_fd) ? 0 : 1;
-    seed = strtoull(argv[4], NULL, 10);
-    return do_write(argv[2], strtod(argv[5], NULL));
+    } else if (is_verify) {
+        code = ack_verify(&log_of, argv[3], dir_fd) ? 0 : 1;
+    } else {
+        seed = strtoull(argv[4], NULL, 10);
+        code = do_write(argv[2], strtod(argv[5], NULL));
+    }
+    ack_log_close(&log_of);
+    return code;
 }
