@@ -1,0 +1,21 @@
+#!/bin/bash
+# sanitizers: yes
+# Permissions, owners, set-id bits, times, extended attributes, in both cache modes.
+. "$(dirname "$0")/lib.sh"
+need_mounts
+
+tool=${PAGEFS_TEST_TOOLS:?is set by the Makefile}/posix_attr
+v=$T/v m=$T/m
+
+for cache in kernel direct; do
+    mkvol "$v.$cache" || bail 'no volume'
+    mount_vol "$v.$cache" "$m" -o "branch=main,cache=$cache" || bail 'no mount'
+    while read -r name; do
+        mkdir "$m/$name"
+        ok "$name, cache=$cache" timeout 120 "$tool" "$m/$name" "$name"
+    done < <("$tool" list)
+    ok "unmounted, cache=$cache" umount_vol "$m"
+    ok "all is in order, cache=$cache" pagefs check "$v.$cache"
+done
+
+done_testing
