@@ -220,7 +220,7 @@ wait_for() {
     local end=$((SECONDS + $1))
     shift
     until "$@" >/dev/null 2>&1; do
-        test $SECONDS -le $end || return 1
+        test "$SECONDS" -le "$end" || return 1
         sleep 0.05
     done
 }
