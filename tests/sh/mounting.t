@@ -77,15 +77,15 @@ writer() {
     for ((i = 1; i < 100000; i++)); do
         dd if=<(printf '%08d\n' "$i") of="$1" oflag=append conv=notrunc,fsync status=none \
             2>/dev/null || return 0
-        echo "$i" >"$2"
+        echo "$i" >>"$2" # appended: a kill in between must not empty it
     done
 }
 
 # all_there FILE LOG: every line that was noted is in the file, in order, whole.
 all_there() {
     local noted
-    noted=$(<"$2")
-    test -n "$noted" && test "$(wc -l <"$1")" -ge "$noted" &&
+    noted=$(wc -l <"$2")
+    test "$noted" -gt 0 && test "$(wc -l <"$1")" -ge "$noted" &&
         cmp <(head -n "$noted" "$1") <(seq -f %08.0f "$noted")
 }
 
@@ -94,9 +94,8 @@ under_load() {
     rm -f "$T/noted"
     spawn writer "lines.$name" "$T/noted"
     local id=$!
-    wait_for 20 test -s "$T/noted"
-    wait_for 20 test "$(cat "$T/noted" || echo 0)" -gt 20 || true
-    "$end"
+    wait_for 20 test -s "$T/noted" || bail "$name: the writer does not get anywhere"
+        "$end"
     kill "$id" 2>/dev/null # a lazily unmounted filesystem lives as long as somebody stands in it
     wait "$id"
     wait_for 30 gone "$pid" || fail "$name: the daemon is still there"
