@@ -136,6 +136,18 @@ static int begin_life(struct pfs_journal *j, pfs_lsn durable)
     return 0;
 }
 
+static int check_first(struct pfs_journal *j, const char *dir)
+{
+    char name[PFS_SEGMENT_NAME];
+    struct pfs_file *file;
+    int err = pfs_segment_pool_get(j->pool, PFS_LSN_FIRST, false, &file);
+
+    if (err != PFS_ENOENT)
+        return err;
+    pfs_segment_name(name, dir, PFS_LSN_FIRST);
+    return pfs_fail(PFS_ECORRUPT, "%s: missing, and with it all of the journal", name);
+}
+
 int pfs_journal_open(const struct pfs_journal_open *how, struct pfs_journal **out)
 {
     struct pfs_journal *j = calloc(1, sizeof(*j));
@@ -157,6 +169,8 @@ int pfs_journal_open(const struct pfs_journal_open *how, struct pfs_journal **ou
     if (!err)
         err = pfs_segment_pool_open(how->io, how->dir, &how->id, how->start, how->end,
                                     how->readonly, &j->pool);
+    if (!err && how->end == PFS_LSN_FIRST) /* empty, but it was made with a first segment */
+        err = check_first(j, how->dir);
     if (!err && !how->readonly) {
         err = rewrite(j, pfs_max64(how->start, how->durable), how->end);
         if (!err)

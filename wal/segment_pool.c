@@ -94,6 +94,14 @@ static int remove_segment(struct pfs_segment_pool *p, pfs_lsn start)
     return err == PFS_ENOENT ? 0 : err;
 }
 
+static int missing(const char *dir, pfs_lsn start)
+{
+    char name[PFS_SEGMENT_NAME];
+
+    pfs_segment_name(name, dir, start);
+    return pfs_fail(PFS_ECORRUPT, "%s: missing, but the journal goes on behind it", name);
+}
+
 /* A segment at or past `start`, in order. Those behind `end` are only kept if they follow on. */
 static int adopt(struct pfs_segment_pool *p, pfs_lsn start, pfs_lsn end)
 {
@@ -105,8 +113,7 @@ static int adopt(struct pfs_segment_pool *p, pfs_lsn start, pfs_lsn end)
     if (start >= end && !follows)
         return p->readonly ? 0 : remove_segment(p, start);
     if (!follows)
-        return pfs_fail(PFS_ECORRUPT, "%s: the segment before LSN %s is missing", p->dir,
-                        pfs_lsn_print(start).s);
+        return missing(p->dir, start - size_of(p));
     err = pfs_segment_open(p->io, p->dir, &p->id, start, flags, &file);
     if (err)
         return err;
@@ -146,8 +153,7 @@ int pfs_segment_pool_open(struct pfs_io *io, const char *dir, const struct pfs_s
     }
     free(starts);
     if (!err && pfs_segment_offset(id, end) != 0 && !find(p, pfs_segment_start(id, end)))
-        err = pfs_fail(PFS_ECORRUPT, "%s: the segment with LSN %s is missing", dir,
-                       pfs_lsn_print(end).s);
+        err = missing(dir, pfs_segment_start(id, end));
     if (!err && !readonly) /* a kill may have come before make() had its name made durable */
         err = io->ops->sync_dir(io, dir);
     if (err) {

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,12 +130,16 @@ static int replay(struct pfs_store *s, struct pfs_journal_open *how)
     how->prev = pfs_reader_prev(reader);
     if (err == PFS_ETORN)
         err = pfs_reader_check_tail(reader);
-    if (!err && how->end < s->manifest.durable)
+    if (!err && how->end < s->manifest.durable) {
+        char name[PFS_SEGMENT_NAME];
+
+        pfs_segment_name(name, s->journal_dir, pfs_segment_start(&s->segment_id, how->end));
         err = pfs_fail(PFS_ECORRUPT,
-                       "%s: the journal ends at LSN %s, but was durable up to %s: something is "
-                       "damaged or missing there",
-                       s->journal_dir, pfs_lsn_print(how->end).s,
-                       pfs_lsn_print(s->manifest.durable).s);
+                       "%s: damaged or missing at offset %" PRIu64 " (LSN %s): the journal was "
+                       "durable up to %s",
+                       name, PFS_SEGMENT_HEADER + pfs_segment_offset(&s->segment_id, how->end),
+                       pfs_lsn_print(how->end).s, pfs_lsn_print(s->manifest.durable).s);
+    }
     pfs_reader_destroy(reader);
     return err;
 }
